@@ -1,0 +1,44 @@
+# `make demo` and `make test` work on a fresh Linux machine with Python 3.11+, git and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: setup demo test check fast bench clean
+
+setup: $(INSTALLED)
+
+# opencv-python (which yolov5 asks for) needs the system's libGL; opencv-python-headless (which others ask for) does
+# not. Both write the same folder, so the one that is installed last wins: let that be the headless one.
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+		-c constraints.txt opencv-python-headless
+	touch $@
+
+demo: setup
+	$(BIN)/hypsweep demo
+
+# Everything that must hold before a change lands; CI runs this.
+test: check
+	$(BIN)/python -m pytest
+
+# Static checks only.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# The tests that take a moment, for while you work.
+fast: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+bench: setup
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) build *.egg-info runs/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
