@@ -1,0 +1,114 @@
+"""The final training on Ray Train against the epoch loop alone, and after a kill."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+import torch
+
+from data_prep.errors import WorkFailedError
+from trainable.final import FinalTraining, train_final
+from trainable.hyp import Hyp
+from trainable.judge import judge
+from trainable.loop import EpochLoop
+from trainable.settings import TrainSettings
+from trainable.weights import load_state, save_stripped
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runtime() -> Iterator[None]:
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def final(settings: TrainSettings) -> TrainSettings:
+    return dataclasses.replace(settings, epochs=3, train_split="full", val_split=None)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As many threads as Ray gives a worker of one core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path, one_thread: None) -> None:
+    heard: list[dict[str, Any]] = []
+    training = FinalTraining(final, Hyp(), "final", str(tmp_path))
+    metrics = train_final(training, tmp_path / "w.pt", heard.append)
+
+    loop = EpochLoop(final, Hyp())
+    rows = [loop.run_epoch().as_dict() for _ in range(3)]
+
+    assert [row["train_box_loss"] for row in heard] == [row["train_box_loss"] for row in rows]
+    assert metrics["epoch"] == 3
+    ema = loop.parts.ema.ema.state_dict()
+    for key, value in load_state(tmp_path / "w.pt").items():
+        assert torch.equal(value, ema[key].half().float() if value.is_floating_point() else ema[key]), key
+
+
+def test_started_again_it_goes_on_from_its_last_epoch(final: TrainSettings, tmp_path: Path) -> None:
+    settings = dataclasses.replace(final, epochs=30)
+    training = FinalTraining(settings, Hyp(), "final", str(tmp_path))
+    code = f"""
+import ray
+from trainable.final import *
+ray.init(address="local", num_cpus=2, include_dashboard=False)
+train_final(FinalTraining(TrainSettings(**{settings.as_dict()!r}), Hyp(), "final", {str(tmp_path)!r}), Path("w.pt"))
+"""
+    driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(list(tmp_path.glob("final/**/checkpoint.json"))) > 0)
+    driver.kill()
+    driver.wait()
+
+    heard: list[dict[str, Any]] = []
+    metrics = train_final(training, tmp_path / "w.pt", heard.append)
+
+    assert metrics["epoch"] == 30
+    assert 1 < heard[0]["epoch"] <= 30
+    assert [row["epoch"] for row in heard] == list(range(heard[0]["epoch"], 31))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def test_divergence_is_said(final: TrainSettings, tmp_path: Path) -> None:
+    training = FinalTraining(final, Hyp(lr0=1e6, warmup_epochs=0.0), "final", str(tmp_path), max_failures=0)
+
+    with pytest.raises(WorkFailedError, match="the final training failed: diverged in epoch"):
+        train_final(training, tmp_path / "w.pt")
+
+    assert not (tmp_path / "w.pt").exists()
+
+
+def test_finished_weights_are_judged_as_the_loop_judged_them(
+    settings: TrainSettings, tmp_path: Path, yolov5n_weights: Path
+) -> None:
+    settings = dataclasses.replace(settings, epochs=4, weights=str(yolov5n_weights))
+    loop = EpochLoop(settings, Hyp(mosaic=0.0, warmup_epochs=0.0))
+    rows = [loop.run_epoch().as_dict() for _ in range(4)]
+    save_stripped(loop.parts.ema.ema, tmp_path / "w.pt")
+    found = judge(
+        tmp_path / "w.pt", dataclasses.replace(settings, weights=None), Hyp(), data=settings.data, split="val"
+    )
+
+    assert found.overall.map50 == pytest.approx(rows[-1]["map50"], rel=0.1, abs=1e-3)  # weights in half precision
+    assert found.losses.obj == pytest.approx(rows[-1]["val_obj_loss"], rel=0.01)

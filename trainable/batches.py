@@ -1,0 +1,72 @@
+"""Batches of one epoch, in YOLOv5's random order, such that a resumed training goes on with the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
+
+from trainable.dataset import YoloDataset
+from trainable.yolov5_parts import seed_worker
+
+Batch = tuple[torch.Tensor, torch.Tensor, tuple[str, ...], tuple[Any, ...]]
+"""Images (batch, 3, h, w) uint8 RGB; targets (boxes, 6): image, class, xywh normalised; paths; shapes."""
+
+# YOLOv5's ``create_dataloader`` seeds its generator with this number + seed + RANK, and RANK is -1 without DDP.
+GENERATOR_SEED = 6148914691236517205 - 1
+
+
+class EpochBatches:
+    """The batches of a data set, epoch after epoch.
+
+    Equals YOLOv5's ``InfiniteDataLoader`` draw for draw without worker processes. With worker processes each epoch
+    starts fresh ones, seeded from (seed, epoch), so that an epoch does not depend on the ones before it.
+
+    Args:
+        dataset:
+            What to draw from.
+        batch_size:
+            Images per batch; the last one may be smaller.
+        shuffle:
+            Draw a new order each epoch.
+        seed:
+            Seed of the order and of the worker processes.
+        workers:
+            Worker processes; 0 loads in this process.
+    """
+
+    def __init__(
+        self, dataset: YoloDataset, batch_size: int, *, shuffle: bool, seed: int = 0, workers: int = 0
+    ) -> None:
+        self.dataset = dataset
+        self._seed = seed
+        self._workers = min(workers, batch_size if batch_size > 1 else 0)
+        self.generator = torch.Generator()
+        self.generator.manual_seed(GENERATOR_SEED + seed)
+        # DataLoader draws the base seed of its workers from the same generator before the first order.
+        torch.empty((), dtype=torch.int64).random_(generator=self.generator)
+        sampler = RandomSampler(dataset, generator=self.generator) if shuffle else SequentialSampler(dataset)
+        self._batches = BatchSampler(sampler, min(batch_size, len(dataset)), drop_last=False)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of epoch ``number`` (from 0), which must be asked for in order."""
+        indices = list(self._batches)
+        if self._workers == 0:
+            return (self.dataset.collate_fn([self.dataset[i] for i in batch]) for batch in indices)
+        generator = torch.Generator()
+        generator.manual_seed(hash((self._seed, number)) % 2**63)
+        loader: DataLoader[Any] = DataLoader(
+            self.dataset,
+            batch_sampler=indices,
+            num_workers=self._workers,
+            collate_fn=self.dataset.collate_fn,
+            worker_init_fn=seed_worker,
+            pin_memory=torch.cuda.is_available(),
+            generator=generator,
+        )
+        return iter(loader)

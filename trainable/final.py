@@ -1,0 +1,156 @@
+"""The final training, on Ray Train: the whole data set, the winner's hyp, resumable from its last epoch."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from ray import train
+from ray.train.torch import TorchTrainer
+from ray.util.queue import Queue
+
+from data_prep.errors import WorkFailedError
+from trainable.hyp import Hyp
+from trainable.loop import EpochLoop
+from trainable.settings import TrainSettings
+from trainable.weights import save_stripped
+
+WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class FinalTraining:
+    """What a final training is told.
+
+    Attributes:
+        settings, hyp:
+            What is trained.
+        name:
+            Name of the training in ``storage_path``; one of the same name is gone on with.
+        storage_path:
+            Where its checkpoints lie: a path that all nodes reach, or a bucket.
+        cpus, gpus:
+            What the worker occupies.
+        max_failures:
+            How often a lost worker is replaced.
+    """
+
+    settings: TrainSettings
+    hyp: Hyp
+    name: str
+    storage_path: str
+    cpus: float = 1.0
+    gpus: float = 0.0
+    max_failures: int = 3
+
+
+def train_final(
+    training: FinalTraining, weights: Path, on_epoch: Callable[[dict[str, Any]], None] | None = None
+) -> dict[str, Any]:
+    """Train to the last epoch and write the stripped EMA weights to ``weights``.
+
+    Ray must be running. Started again after a kill, the training goes on from its last finished epoch.
+
+    Args:
+        training:
+            What is trained, and on what.
+        weights:
+            The file to write.
+        on_epoch:
+            Called in a thread of this process with the metrics of each epoch.
+
+    Returns:
+        The metrics of the last epoch.
+
+    Raises:
+        WorkFailedError: The training diverged, or its worker was lost more often than allowed.
+    """
+    with _listening(on_epoch) as queue:
+        result = _fit(_trainer(training, queue).fit, training)
+    metrics: dict[str, Any] = dict(result.metrics or {})
+    if result.checkpoint is None:
+        raise WorkFailedError(f"{training.storage_path}: the final training left no checkpoint; run it again.")
+    with result.checkpoint.as_directory() as folder:
+        shutil.copyfile(Path(folder) / WEIGHTS, weights)
+    return metrics
+
+
+def _trainer(training: FinalTraining, queue: Queue | None) -> TorchTrainer:
+    resources = {"CPU": training.cpus, **({"GPU": training.gpus} if training.gpus else {})}
+    return TorchTrainer(
+        _worker,
+        train_loop_config={
+            "train": training.settings.as_dict(),
+            "hyp": training.hyp.as_dict(),
+            "queue": queue,
+        },
+        scaling_config=train.ScalingConfig(num_workers=1, use_gpu=training.gpus > 0, resources_per_worker=resources),
+        run_config=train.RunConfig(
+            name=training.name,
+            storage_path=training.storage_path,
+            failure_config=train.FailureConfig(max_failures=training.max_failures),
+            checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+        ),
+    )
+
+
+@contextmanager
+def _listening(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Queue | None]:
+    """A queue from the worker to ``on_epoch``; Ray Train itself tells the driver nothing before the end."""
+    if on_epoch is None:
+        yield None
+        return
+    queue = Queue(actor_options={"num_cpus": 0})
+    thread = Thread(target=_listen, args=(queue, on_epoch), daemon=True)
+    thread.start()
+    try:
+        yield queue
+    finally:
+        queue.put(None)
+        thread.join(timeout=10)
+        queue.shutdown()
+
+
+def _listen(queue: Queue, on_epoch: Callable[[dict[str, Any]], None]) -> None:
+    while (metrics := queue.get()) is not None:
+        on_epoch(metrics)
+
+
+def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Result:
+    try:
+        return fit()
+    except train.TrainingFailedError as error:
+        # The last line of a traceback: "module.Class: message".
+        reason = str(error).strip().splitlines()[-1].split(": ", 1)[-1][:300]
+        raise WorkFailedError(
+            f"the final training failed: {reason.rstrip('.')}; run the command again to go on from its last epoch "
+            f"in {training.storage_path}."
+        ) from error
+
+
+def _worker(config: dict[str, Any]) -> None:
+    """Runs in Ray Train's worker: the epoch loop, with a checkpoint and stripped weights after each epoch."""
+    loop = EpochLoop(TrainSettings.from_mapping(config["train"]), Hyp.from_mapping(config["hyp"]))
+    checkpoint = train.get_checkpoint()
+    if checkpoint is not None:
+        with checkpoint.as_directory() as folder:
+            loop.load(folder)
+    if loop.finished:  # killed between its last report and the end
+        _report(loop, {"epoch": loop.epoch}, None)
+    while not loop.finished:
+        _report(loop, loop.run_epoch().as_dict(), config["queue"])
+
+
+def _report(loop: EpochLoop, metrics: dict[str, Any], queue: Queue | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        save_stripped(loop.parts.ema.ema, Path(folder) / WEIGHTS)
+        loop.save(folder)
+        train.report(metrics, checkpoint=train.Checkpoint.from_directory(folder))
+    if queue is not None:
+        queue.put(metrics)

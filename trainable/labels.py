@@ -1,0 +1,110 @@
+"""Labels of a list of images, read as YOLOv5 reads them, without its pickled cache and without touching the images.
+
+YOLOv5's own ``cache_labels`` loads ``labels.cache`` with ``allow_pickle`` (a planted file runs code) and writes a
+truncated JPEG anew over the user's file (``verify_image_label``); neither happens here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from data_prep.errors import InputError
+from trainable.yolov5_parts import exif_size, img2label_paths, segments2boxes
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images with their labels; index i of each field belongs to image i.
+
+    Attributes:
+        files:
+            Image files, sorted.
+        labels:
+            Per image an array of shape (boxes, 5): class, centre x, centre y, width, height, normalised to [0, 1].
+        segments:
+            Per image a list of polygons of shape (points, 2), normalised; empty where the label holds boxes.
+        shapes:
+            Array of shape (images, 2): width and height in pixels, after EXIF rotation.
+        skipped:
+            One sentence for each image that was left out, as YOLOv5 leaves it out.
+    """
+
+    files: tuple[str, ...]
+    labels: tuple[Array, ...]
+    segments: tuple[tuple[Array, ...], ...]
+    shapes: npt.NDArray[np.int64]
+    skipped: tuple[str, ...]
+
+
+def read_labels(images: Sequence[Path], class_count: int) -> LabelledImages:
+    """Read the labels of ``images``; the label of ``.../images/x.jpg`` is ``.../labels/x.txt``.
+
+    An image without a label file is background. An image that cannot be read, or whose label is no YOLO label, is
+    left out and named in ``skipped`` (as in YOLOv5's ``verify_image_label``).
+
+    Raises:
+        InputError: No image is left, or a label names a class that the data set does not have.
+    """
+    files = sorted(str(path) for path in images)
+    kept, skipped = [], []
+    for file, label_file in zip(files, img2label_paths(files), strict=True):
+        try:
+            kept.append((file, *_read_one(file, Path(label_file))))
+        except (OSError, ValueError, SyntaxError) as error:
+            skipped.append(f"{file}: left out: {error}")
+            continue
+        classes = kept[-1][1][:, 0]
+        if len(classes) and classes.max() >= class_count:
+            raise InputError(
+                f"{label_file}: class {int(classes.max())} is not among the {class_count} names of the data.yaml; "
+                "add the name or mend the label."
+            )
+    if not kept:
+        raise InputError(f"{files[0] if files else 'data set'}: no image can be used; {(skipped or ['none found'])[0]}")
+    columns = list(zip(*kept, strict=True))
+    return LabelledImages(columns[0], columns[1], columns[2], np.array(columns[3]), tuple(skipped))
+
+
+def _read_one(file: str, label_file: Path) -> tuple[Array, tuple[Array, ...], tuple[int, int]]:
+    with Image.open(file) as image:
+        image.verify()
+        width, height = exif_size(image)
+    if width < 10 or height < 10:
+        raise ValueError(f"the image is {width}x{height}, smaller than 10 pixels")
+    rows = (
+        [line.split() for line in label_file.read_text().splitlines() if line.strip()] if label_file.is_file() else []
+    )
+    if not rows:
+        return np.zeros((0, 5), np.float32), (), (width, height)
+    labels, segments = _parse_rows(rows)
+    return labels, segments, (width, height)
+
+
+def _parse_rows(rows: list[list[str]]) -> tuple[Array, tuple[Array, ...]]:
+    """Rows of a label file as (labels of shape (boxes, 5), polygons); duplicates are dropped as YOLOv5 does."""
+    segments: list[Array] = []
+    if any(len(row) > 6 for row in rows):  # YOLOv5's sign for polygons: class, x1, y1, x2, y2, ...
+        classes = np.array([row[0] for row in rows], dtype=np.float32)
+        segments = [np.array(row[1:], dtype=np.float32).reshape(-1, 2) for row in rows]
+        labels = np.concatenate((classes.reshape(-1, 1), segments2boxes(segments)), 1).astype(np.float32)
+    else:
+        if any(len(row) != 5 for row in rows):
+            raise ValueError("a label line needs 5 numbers (class, centre x, centre y, width, height)")
+        labels = np.array(rows, dtype=np.float32)
+    # A NaN fails every comparison, so ask for what is right instead of what is wrong.
+    if not (labels >= 0).all():
+        raise ValueError("a label holds a negative number")
+    if not (labels[:, 1:] <= 1).all():
+        raise ValueError("a label's coordinates are not normalised to [0, 1]")
+    first = np.unique(labels, axis=0, return_index=True)[1]
+    if len(first) < len(labels):
+        return labels[first], tuple(segments[index] for index in first) if segments else ()
+    return labels, tuple(segments)

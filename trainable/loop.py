@@ -1,0 +1,192 @@
+"""EpochLoop: one YOLOv5 training, an epoch at a time, that can be saved, resumed and thrown away.
+
+It follows ``yolov5.train.train`` statement by statement where numbers are concerned; ``tests/trainable/test_oracle.py``
+holds it to that. It knows nothing of Ray.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_prep.errors import DivergedError, WorkFailedError
+from trainable import rng
+from trainable.batches import EpochBatches
+from trainable.checkpoint import read_checkpoint, write_checkpoint
+from trainable.dataset import DataStore
+from trainable.hyp import Hyp
+from trainable.metrics import EpochMetrics, Evaluation, Losses
+from trainable.parts import set_up
+from trainable.settings import TrainSettings
+from trainable.validation import evaluate
+
+GRADIENT_NORM = 10.0
+EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
+
+
+class EpochLoop:
+    """One training.
+
+    Several loops may live in one process: each puts its own random streams back before an epoch and takes them out
+    after it.
+
+    Args:
+        settings:
+            Model, data, schedule, batch, device.
+        hyp:
+            The hyperparameters.
+        store:
+            Labels and images to share with other loops of this process.
+
+    Attributes:
+        epoch:
+            Number of finished epochs.
+
+    Raises:
+        InputError: Model, weights, data set or device are not to be had.
+    """
+
+    def __init__(self, settings: TrainSettings, hyp: Hyp, store: DataStore | None = None) -> None:
+        self.settings, self.hyp = settings, hyp
+        self.parts = set_up(settings, hyp, store or DataStore())
+        self.epoch = 0
+        self._accumulation = self.parts.schedule.accumulation
+        self._last_step = -1
+        self._streams = rng.capture()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch was run."""
+        return self.epoch >= self.settings.epochs
+
+    def run_epoch(self) -> EpochMetrics:
+        """Train one epoch and validate the EMA weights.
+
+        Raises:
+            DivergedError: The loss or the weights are NaN or infinite; the loop is of no more use.
+            WorkFailedError: The last epoch was already run, or an image cannot be decoded.
+        """
+        if self.finished:
+            raise WorkFailedError(f"all {self.settings.epochs} epochs were run; there is nothing left to train.")
+        rng.restore(self._streams)
+        parts, started = self.parts, time.perf_counter()
+        losses = self._train()
+        trained = time.perf_counter()
+        rates = tuple(float(group["lr"]) for group in parts.optimizer.param_groups)
+        parts.ema.update_attr(parts.model, include=EMA_ATTRIBUTES)
+        found = self.evaluate(parts.val) if parts.val else None
+        self.epoch += 1
+        self._streams = rng.capture()
+        images = len(parts.train.dataset)
+        seconds = time.perf_counter() - started
+        return EpochMetrics(self.epoch, found, losses, rates, seconds, images / max(trained - started, 1e-9))
+
+    def evaluate(self, batches: EpochBatches) -> Evaluation:
+        """Judge the EMA weights as they are."""
+        parts, images = self.parts, batches.epoch(self.epoch)
+        return evaluate(parts.ema.ema, images, parts.compute_loss, parts.data.names, parts.device, amp=parts.amp)
+
+    def _train(self) -> Losses:
+        """One pass over the training batches; the mean losses."""
+        parts = self.parts
+        parts.model.train()
+        parts.schedule.start_epoch(parts.optimizer, self.epoch)
+        parts.optimizer.zero_grad()
+        mean = torch.zeros(3, device=parts.device)
+        for index, items in enumerate(self._steps()):
+            mean = (mean * index + items) / (index + 1)
+            # Asking a GPU for a number makes it wait, so only a CPU is asked at each batch.
+            if parts.device.type == "cpu" or index + 1 == len(parts.train):
+                self._stop_if_diverged(mean)
+        return Losses(*mean.tolist())
+
+    def _steps(self) -> Iterator[torch.Tensor]:
+        """Train batch by batch; yields the three losses of each, shape (3,)."""
+        parts = self.parts
+        for index, (images, targets, _, _) in enumerate(parts.train.epoch(self.epoch)):
+            iteration = index + len(parts.train) * self.epoch
+            pixels = images.to(parts.device, non_blocking=True).float() / 255
+            warm = parts.schedule.warm_up(parts.optimizer, iteration, self.epoch)
+            self._accumulation = warm if warm is not None else self._accumulation
+            with torch.autocast(parts.device.type, enabled=parts.amp):
+                loss, items = parts.compute_loss(parts.model(pixels), targets.to(parts.device))
+            parts.scaler.scale(loss).backward()
+            if iteration - self._last_step >= self._accumulation:
+                self._step()
+                self._last_step = iteration
+            yield items
+
+    def _step(self) -> None:
+        parts = self.parts
+        parts.scaler.unscale_(parts.optimizer)
+        torch.nn.utils.clip_grad_norm_(parts.model.parameters(), max_norm=GRADIENT_NORM)
+        parts.scaler.step(parts.optimizer)
+        parts.scaler.update()
+        parts.optimizer.zero_grad()
+        parts.ema.update(parts.model)
+
+    def _stop_if_diverged(self, mean: torch.Tensor) -> None:
+        if bool(torch.isfinite(mean).all()):
+            return
+        box, obj, cls = mean.tolist()
+        raise DivergedError(
+            f"diverged in epoch {self.epoch + 1}: losses box {box:.4g}, obj {obj:.4g}, cls {cls:.4g} "
+            f"(lr0 {self.hyp.lr0:g}); lower lr0 or the loss gains.",
+            self.epoch,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on, as tensors and plain numbers."""
+        parts, head = self.parts, self.parts.ema.ema.model[-1]
+        return {
+            "epoch": self.epoch,
+            "accumulation": self._accumulation,
+            "last_step": self._last_step,
+            "model": parts.model.state_dict(),
+            "ema": parts.ema.ema.state_dict(),
+            "ema_updates": parts.ema.updates,
+            # YOLOv5's head keeps the anchors of its last validation; only a change of the image shape renews them.
+            "ema_grid": list(head.grid),
+            "ema_anchor_grid": list(head.anchor_grid),
+            "optimizer": parts.optimizer.state_dict(),
+            "scaler": parts.scaler.state_dict(),
+            "streams": self._streams,
+            "order": parts.train.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict` of a loop with the same settings and hyp."""
+        parts, head = self.parts, self.parts.ema.ema.model[-1]
+        parts.model.load_state_dict(state["model"])
+        parts.ema.ema.load_state_dict(state["ema"])
+        parts.ema.updates = state["ema_updates"]
+        head.grid = [grid.to(parts.device) for grid in state["ema_grid"]]
+        head.anchor_grid = [grid.to(parts.device) for grid in state["ema_anchor_grid"]]
+        parts.optimizer.load_state_dict(state["optimizer"])
+        parts.scaler.load_state_dict(state["scaler"])
+        parts.train.generator.set_state(state["order"])
+        self._streams = state["streams"]
+        self.epoch, self._last_step = state["epoch"], state["last_step"]
+        self._accumulation = state["accumulation"]
+
+    def save(self, folder: str | Path) -> None:
+        """Write a checkpoint (see :mod:`trainable.checkpoint`).
+
+        Raises:
+            WorkFailedError: The disk is full or cannot be written.
+        """
+        readable = {"epoch": self.epoch, "hyp": self.hyp.as_dict(), "train": self.settings.as_dict()}
+        write_checkpoint(folder, self.state_dict(), readable)
+
+    def load(self, folder: str | Path) -> None:
+        """Go on from a checkpoint that :meth:`save` wrote.
+
+        Raises:
+            WorkFailedError: There is no whole checkpoint in ``folder``.
+        """
+        tensors, _ = read_checkpoint(folder)
+        self.load_state_dict(tensors)

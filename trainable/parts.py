@@ -1,0 +1,161 @@
+"""Sets up what one training needs, in YOLOv5's order, which is also the order in which it draws random numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_prep.dataset import DatasetYaml, read_data_yaml
+from data_prep.errors import InputError
+from trainable.batches import EpochBatches
+from trainable.dataset import DataStore, YoloDataset
+from trainable.hyp import Hyp
+from trainable.schedule import Schedule
+from trainable.settings import TrainSettings
+from trainable.weights import build_model, load_state, transfer
+from trainable.yolov5_parts import (
+    ComputeLoss,
+    DetectionModel,
+    ModelEMA,
+    check_anchors,
+    check_img_size,
+    init_seeds,
+    labels_to_class_weights,
+    smart_optimizer,
+)
+
+
+@dataclass(frozen=True)
+class TrainingParts:
+    """What one training consists of."""
+
+    data: DatasetYaml
+    device: torch.device
+    amp: bool
+    model: DetectionModel
+    ema: ModelEMA
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    schedule: Schedule
+    train: EpochBatches
+    val: EpochBatches | None
+    compute_loss: ComputeLoss
+
+
+def select_device(name: str) -> torch.device:
+    """The device of a ``device`` setting.
+
+    Raises:
+        InputError: It names no device, or a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"train.device is {name!r}: give `auto`, `cpu`, `cuda` or `cuda:N`.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"train.device is {name!r} and torch sees {torch.cuda.device_count()} GPUs; use `auto`.")
+    return device
+
+
+def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts:
+    """Build everything, as ``yolov5.train.train`` does between its start and its first epoch.
+
+    Raises:
+        InputError: Model, weights, data set or device are not to be had.
+    """
+    device = select_device(settings.device)
+    data = read_data_yaml(Path(settings.data))
+    init_seeds(settings.seed, deterministic=device.type == "cpu")
+    model = _model(settings, hyp, len(data.names)).to(device)
+    stride, image_size = input_size(model, settings)
+    decay = hyp.weight_decay * settings.batch_size * _accumulation(settings) / settings.nominal_batch_size
+    optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = hyp.lr0
+    ema = ModelEMA(model)
+    train = _train_batches(settings, hyp, data, store, image_size)
+    val = None
+    if settings.val_split is not None:
+        val = val_batches(settings, settings.val_split, data, store, image_size, stride)
+    if settings.autoanchor:
+        check_anchors(train.dataset, model=model, thr=hyp.anchor_t, imgsz=image_size)
+    model.half().float()  # YOLOv5: "pre-reduce anchor precision"; it rounds the weights, too
+    attach(model, scaled_hyp(hyp, settings, model, len(data.names), image_size), data.names)
+    weights = labels_to_class_weights(train.dataset.labels, model.nc)
+    model.class_weights = weights.to(device) * model.nc
+    amp = settings.amp and device.type == "cuda"
+    return TrainingParts(
+        data, device, amp, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=amp),
+        Schedule(hyp, settings, len(train)), train, val, ComputeLoss(model),
+    )  # fmt: skip
+
+
+def _accumulation(settings: TrainSettings) -> int:
+    return max(round(settings.nominal_batch_size / settings.batch_size), 1)
+
+
+def _model(settings: TrainSettings, hyp: Hyp, class_count: int) -> DetectionModel:
+    # A bad weights file is found before the time to build a model is spent; it draws no random number.
+    state = load_state(settings.weights) if settings.weights else None
+    model = build_model(settings.model, class_count, hyp.anchors)
+    if state is not None:
+        taken, _ = transfer(model, state, keep_anchors=bool(hyp.anchors))
+        if taken == 0:
+            raise InputError(f"{settings.weights}: no tensor fits {settings.model}; give weights of that model.")
+    for parameter in model.parameters():
+        parameter.requires_grad = True
+    return model
+
+
+def _train_batches(
+    settings: TrainSettings, hyp: Hyp, data: DatasetYaml, store: DataStore, image_size: int
+) -> EpochBatches:
+    images = store.images(data, settings.train_split)
+    if not any(len(labels) for labels in images.labels):
+        raise InputError(f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from.")
+    bank = store.bank(data, settings.train_split, image_size, augmented=True, keep=settings.cache == "ram")
+    dataset = YoloDataset(images, bank, image_size=image_size, batch_size=settings.batch_size, hyp=hyp.as_dict())
+    return EpochBatches(dataset, settings.batch_size, shuffle=True, seed=settings.seed, workers=settings.workers)
+
+
+def val_batches(
+    settings: TrainSettings, split: str, data: DatasetYaml, store: DataStore, image_size: int, stride: int
+) -> EpochBatches:
+    """Validation batches of twice the size, rectangular and padded by half a stride, as YOLOv5 has them."""
+    images = store.images(data, split)
+    bank = store.bank(data, split, image_size, augmented=False, keep=settings.cache == "ram")
+    batch_size = settings.batch_size * 2
+    dataset = YoloDataset(
+        images, bank, image_size=image_size, batch_size=batch_size, hyp=None, rect=True, stride=stride, pad=0.5
+    )
+    return EpochBatches(dataset, batch_size, shuffle=False, workers=settings.workers)
+
+
+def scaled_hyp(
+    hyp: Hyp, settings: TrainSettings, model: DetectionModel, class_count: int, image_size: int
+) -> dict[str, Any]:
+    """The hyp mapping that YOLOv5's loss reads: gains scaled to layers, classes and image size."""
+    layers = model.model[-1].nl
+    scaled: dict[str, Any] = dict(hyp.as_dict())
+    scaled["box"] *= 3 / layers
+    scaled["cls"] *= class_count / 80 * 3 / layers
+    scaled["obj"] *= (image_size / 640) ** 2 * 3 / layers
+    scaled["label_smoothing"] = settings.label_smoothing
+    return scaled
+
+
+def attach(model: DetectionModel, hyp: dict[str, Any], names: Sequence[str]) -> None:
+    """Attach what YOLOv5 keeps on its models and reads from them; the stripped weights carry it."""
+    model.nc, model.hyp, model.names = len(names), hyp, dict(enumerate(names))
+
+
+def input_size(model: DetectionModel, settings: TrainSettings) -> tuple[int, int]:
+    """The largest stride of a model, and the image size as a multiple of it, both in pixels."""
+    stride = max(int(model.stride.max()), 32)
+    return stride, check_img_size(settings.image_size, stride, floor=stride * 2)
