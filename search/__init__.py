@@ -1,0 +1,1 @@
+"""The search room: what chooses between configurations or orders the steps."""

@@ -1,0 +1,21 @@
+"""Samplers of hyperparameters: the classic GA, the portfolio, and what builds them from a configuration.
+
+A new sampler gets a file here and a name in ``build.py``; a new operator of the GA gets a private file.
+"""
+
+from search.samplers.allocation import Allocation, EvenAllocation
+from search.samplers.build import SamplerConfig, build_sampler
+from search.samplers.genetic import GeneticSampler
+from search.samplers.portfolio import AUTHOR_KEY, PortfolioSampler
+from search.samplers.seeded import TrialSeededSampler
+
+__all__ = [
+    "AUTHOR_KEY",
+    "Allocation",
+    "EvenAllocation",
+    "GeneticSampler",
+    "PortfolioSampler",
+    "SamplerConfig",
+    "TrialSeededSampler",
+    "build_sampler",
+]

@@ -1,0 +1,72 @@
+"""Optuna's own contract tests, inherited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from optuna.samplers import BaseSampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    RelativeSamplerTestCase,
+    SingleOnlySamplerTestCase,
+)
+
+from search.samplers import GeneticSampler, PortfolioSampler, TrialSeededSampler
+from search.samplers.build import build_sampler
+from search.space import load_space
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+
+def _tpe(seed: int) -> TPESampler:
+    return TPESampler(seed=seed, n_startup_trials=1)
+
+
+def _built() -> BaseSampler:
+    return build_sampler({"members": ["ga", "tpe", "random", "qmc"]}, load_space("configs/spaces/yolov5.yaml"), 0)
+
+
+class TestGenetic(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(
+        params=[
+            lambda: GeneticSampler(seed=0),
+            lambda: GeneticSampler(parent="weighted", n_parents=2),
+            lambda: GeneticSampler(seed=1, defaults={"x": 1, "y": 3.5, "z": 0.5}, gains={"x": 0.0}),
+        ],
+        ids=["single", "weighted", "defaults"],
+    )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
+
+
+class TestPortfolio(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(
+        params=[
+            lambda: PortfolioSampler({"ga": GeneticSampler(seed=0), "tpe": TPESampler(seed=1)}, seed=2),
+            lambda: PortfolioSampler({"ga": GeneticSampler(), "random": RandomSampler()}),
+        ],
+        ids=["ga+tpe", "ga+random"],
+    )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
+
+
+class TestBuiltPortfolio(BasicSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return _built
+
+
+class TestTrialSeeded(BasicSamplerTestCase, RelativeSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return lambda: TrialSeededSampler(_tpe, seed=0)
+
+
+class TestPortfolioOfOptunasOwn(BasicSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        return lambda: PortfolioSampler(
+            {"qmc": QMCSampler(seed=0, scramble=True), "nsga2": NSGAIISampler(seed=0)}, seed=0
+        )
