@@ -1,0 +1,1 @@
+"""First room: everything that makes a data set. Knows neither torch nor ray."""

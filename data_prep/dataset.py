@@ -1,0 +1,165 @@
+"""Reads a stock YOLO ``data.yaml``: the hand-over from this room, or any other tool, to the others.
+
+Nothing in it is executed; YOLOv5 itself would run a ``download:`` entry as a shell command or as Python.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import InputError
+from data_prep.records import IMAGE_SUFFIXES
+from data_prep.validation import read_yaml_mapping
+
+#: Keys that name pictures. ``mini_train`` and ``full`` are ours; stock YOLOv5 ignores them.
+SPLIT_KEYS = ("train", "val", "test", "mini_train", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetYaml:
+    """A YOLO data set as its ``data.yaml`` describes it.
+
+    Attributes:
+        file:
+            The ``data.yaml``, absolute.
+        path:
+            Root folder, absolute; the data set's own folder when ``path:`` is absent or does not exist
+            (moved).
+        names:
+            Class names; class ids index them.
+        splits:
+            Key of the yaml to absolute folders or ``.txt`` lists of pictures.
+    """
+
+    file: Path
+    path: Path
+    names: tuple[str, ...]
+    splits: Mapping[str, tuple[Path, ...]]
+
+    def images(self, split: str) -> list[Path]:
+        """List the pictures of a split, sorted, each once, chosen by YOLOv5's image suffixes.
+
+        ``full`` is train + val and ``mini_train`` is train where the yaml has no such key.
+
+        Args:
+            split:
+                One of ``train``, ``val``, ``test``, ``mini_train``, ``full``.
+
+        Raises:
+            InputError: The split is absent, a folder or list is missing, or it holds no picture.
+        """
+        if split not in self.splits and split == "full":
+            return sorted({*self.images("train"), *self.images("val")})
+        if split not in self.splits and split == "mini_train":
+            return self.images("train")
+        if split not in self.splits:
+            raise InputError(f"{self.file} has no key `{split}`; add it or ask for one of {sorted(self.splits)}")
+        found = {image for entry in self.splits[split] for image in self._images_of(entry, split)}
+        if not found:
+            raise InputError(f"{self.file}: `{split}` holds no picture; point it to a folder with pictures")
+        return sorted(found)
+
+    def _images_of(self, entry: Path, split: str) -> list[Path]:
+        if entry.is_dir():
+            found = [Path(folder, name) for folder, _, names in os.walk(entry) for name in names]
+            return [path for path in found if _is_image(path)]
+        if entry.is_file():
+            return _listed_images(entry, self.path)
+        raise InputError(f"{self.file}: `{split}` names {entry}, which does not exist; correct the key")
+
+
+def read_data_yaml(path: Path) -> DatasetYaml:
+    """Read any stock YOLO ``data.yaml``.
+
+    Relative entries are taken against ``path:`` where that exists, else against the yaml's own folder.
+
+    Raises:
+        InputError: The file cannot be read, ``train``, ``val`` or ``names`` is missing or wrong, ``nc``
+            disagrees with
+            ``names``, or a folder of ``train`` or ``val`` does not exist.
+    """
+    file = path.absolute()
+    data = read_yaml_mapping(file)
+    root = _root(file, data.get("path"))
+    splits = {key: _entries(file, key, data[key], root) for key in SPLIT_KEYS if data.get(key)}
+    for key in ("train", "val"):
+        if key not in splits:
+            raise InputError(f"{file} has no key `{key}`; add it with a folder of pictures")
+        for entry in splits[key]:
+            if not entry.exists():
+                raise InputError(f"{file}: `{key}` names {entry}, which does not exist; correct the key")
+    return DatasetYaml(file, root, _names(file, data), splits)
+
+
+def label_path(image: Path) -> Path:
+    """Return where YOLO looks for a picture's label: the last folder named ``images`` becomes ``labels``."""
+    parts = list(image.with_suffix(".txt").parts)
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] == "images":
+            parts[index] = "labels"
+            break
+    return Path(*parts)
+
+
+def _root(file: Path, path: object) -> Path:
+    if path is None or path == "":
+        return file.parent
+    if not isinstance(path, str):
+        raise InputError(f"{file}: `path` (={path!r}) is no folder name; correct it or remove it")
+    stated = Path(file.parent, Path(path).expanduser())
+    return stated.resolve() if stated.is_dir() else file.parent
+
+
+def _entries(file: Path, key: str, value: object, root: Path) -> tuple[Path, ...]:
+    listed: list[object] = value if isinstance(value, list) else [value]
+    entries = [entry for entry in listed if isinstance(entry, str)]
+    if len(entries) < len(listed):
+        raise InputError(f"{file}: `{key}` (={value!r}) must be a folder, a .txt list or a list of them; correct it")
+    return tuple(_entry(Path(entry), root) for entry in entries)
+
+
+def _entry(entry: Path, root: Path) -> Path:
+    resolved = Path(root, entry.expanduser()).resolve()
+    # Roboflow writes `../train/images` though the folder lies beside the yaml; YOLOv5 forgives it, too.
+    if not resolved.exists() and entry.parts[:1] == ("..",):
+        return Path(root, *entry.parts[1:]).resolve()
+    return resolved
+
+
+def _names(file: Path, data: Mapping[str, Any]) -> tuple[str, ...]:
+    names = data.get("names")
+    if isinstance(names, dict):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+            raise InputError(f"{file}: the ids in `names` are {list(names)}; number them 0..{len(names) - 1}")
+        names = [names[index] for index in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise InputError(f"{file} has no class names; add them as a list under `names`")
+    if "nc" in data and data["nc"] != len(names):
+        raise InputError(f"{file}: `nc` is {data['nc']} but `names` has {len(names)} entries; make them agree")
+    return tuple(str(name) for name in names)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
+
+
+def _listed_images(listing: Path, root: Path) -> list[Path]:
+    """Read a ``.txt`` list: ``./a.jpg`` lies beside the list, ``a.jpg`` below the root or beside it."""
+    try:
+        lines = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{listing} cannot be read as a list of pictures; write one path a line") from error
+    images = []
+    for line in lines:
+        below_root = Path(root, line)
+        beside = line.startswith("./") or not below_root.exists()
+        image = Path(os.path.normpath(Path(listing.parent, line) if beside else below_root))
+        if not image.is_file():
+            raise InputError(f"{listing} names {line}, which does not exist; correct or remove that line")
+        if _is_image(image):
+            images.append(image)
+    return images

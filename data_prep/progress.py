@@ -1,0 +1,17 @@
+"""How long work tells what it has done; the command line draws a bar and an ETA from it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called after every picture of a stage."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Report that ``done`` of ``total`` pictures passed ``stage`` (``read``, ``hash`` or ``write``)."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report nothing: the default."""
+    del stage, done, total

@@ -1,0 +1,136 @@
+"""Turns a YAML file into a frozen pydantic model, and pydantic's complaints into one sentence for the user.
+
+Used by the configurations of every room.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo
+
+from data_prep.errors import InputError
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return Path(folder, path.expanduser()).resolve()
+
+
+#: A path in a configuration: relative ones are taken against the YAML's folder (the working directory where
+#: the model is built in Python) and are absolute from then on, because Ray moves every trial to a directory
+#: of its own.
+ConfigPath = Annotated[Path, AfterValidator(_resolve)]
+
+
+class FrozenModel(BaseModel):
+    """Base of every configuration: frozen, refuses unknown keys, documents each field by its docstring."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def read_yaml_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that must hold keys and values; nothing in it is executed.
+
+    Raises:
+        InputError: The file is missing, no UTF-8 text, no YAML, or holds something else.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} is no valid YAML{_position(error)}; correct it there") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path} holds no `key: value` pairs; write the settings as such")
+    return {str(key): value for key, value in data.items()}
+
+
+def load_model(path: Path, model: type[ModelT]) -> ModelT:
+    """Read ``path`` as a ``model``; relative :data:`ConfigPath` fields are taken against the file's folder.
+
+    Raises:
+        InputError: One sentence with file, key and remedy.
+    """
+    data = read_yaml_mapping(path)
+    try:
+        return model.model_validate(data, context={"folder": path.absolute().parent})
+    except ValidationError as error:
+        raise InputError(f"{path}: {describe(error, data, model)}") from error
+
+
+def describe(error: ValidationError, data: object = None, model: type[BaseModel] | None = None) -> str:
+    """Put the first complaint of pydantic into words that name the key, its value and the remedy.
+
+    Args:
+        error:
+            What pydantic raised.
+        data:
+            The raw input; with it the tags of unions do not appear in the key.
+        model:
+            The model that refused it; with it a misspelt key gets a suggestion.
+    """
+    first, *others = error.errors(include_url=False)
+    key = _dotted(first["loc"], data)
+    more = f" ({len(others)} more after that)" if others else ""
+    kind = first["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key `{key}`; {_suggestion(str(first['loc'][-1]), model)}{more}"
+    if kind == "missing":
+        return f"key `{key}` is missing; add it{more}"
+    if kind == "union_tag_not_found":
+        tag = str(first.get("ctx", {}).get("discriminator", "")).strip("'")
+        return f"key `{key}.{tag}` is missing; add it{more}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{f'key `{key}`' if key else 'the content'} must hold keys and values; correct it{more}"
+    text = first["msg"].removeprefix("Value error, ")
+    value = repr(first["input"])
+    shown = value if len(value) <= 80 else value[:77] + "..."
+    return f"key `{key}` (={shown}): {text}; correct it{more}" if key else f"{text}{more}"
+
+
+def _position(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _dotted(loc: Sequence[int | str], data: object) -> str:
+    """Join a location; elements that the input does not hold are tags of a union, unless they come last."""
+    parts: list[str] = []
+    for index, element in enumerate(loc):
+        inside = _child(data, element)
+        if data is not None and inside is None and index < len(loc) - 1:
+            continue
+        parts.append(str(element))
+        data = inside if data is not None else None
+    return ".".join(parts)
+
+
+def _child(data: object, element: int | str) -> object:
+    if isinstance(data, Mapping):
+        return data.get(element)
+    if isinstance(data, list) and isinstance(element, int) and element < len(data):
+        return data[element]
+    return None
+
+
+def _suggestion(name: str, model: type[BaseModel] | None) -> str:
+    known = set(_property_names(model.model_json_schema())) if model else set()
+    close = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else "remove it or correct its spelling"
+
+
+def _property_names(schema: object) -> Iterator[str]:
+    if not isinstance(schema, Mapping):
+        return
+    for key, value in schema.items():
+        if key == "properties":
+            yield from value
+        yield from _property_names(value)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from data_prep.errors import InputError
+from data_prep.manifest import MANIFEST_NAME, Manifest, read_manifest, summarise
+from data_prep.records import Box, ImageRecord, Source
+
+
+def make(seed: int = 42) -> Manifest:
+    record = ImageRecord("a", Source(Path("a.jpg")), 9, 9, (Box(1, 0, 0, 3, 3),))
+    summary = summarise([record], ("pig", "cow"), {"a.jpg": ("1", "2")})
+    return Manifest(
+        names=("돼지", "cow"),
+        seed=seed,
+        config={"bins": (1, 2)},
+        inputs_sha256="0",
+        repairs={"clipped": 0},
+        splits={"train": summary},
+    )
+
+
+def test_manifest_survives_the_file(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_bytes(make().to_bytes())
+    found = read_manifest(tmp_path)
+    assert found is not None
+    assert found.to_bytes() == make().to_bytes()
+    assert found.digest == make().digest
+    assert found.same_origin(make())
+
+
+def test_another_seed_is_another_origin_and_digest() -> None:
+    assert not make().same_origin(make(seed=1))
+    assert make().digest != make(seed=1).digest
+
+
+def test_boxes_are_counted_per_class_name() -> None:
+    assert make().splits["train"].boxes == {"pig": 0, "cow": 1}
+
+
+def test_folder_without_manifest_has_none(tmp_path: Path) -> None:
+    assert read_manifest(tmp_path) is None
+    assert read_manifest(tmp_path / "nowhere") is None
+
+
+def test_foreign_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_text("not json")
+    with pytest.raises(InputError, match=r"manifest.json is no manifest of hypsweep"):
+        read_manifest(tmp_path)
