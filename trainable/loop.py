@@ -54,7 +54,7 @@ class EpochLoop:
         self.settings, self.hyp = settings, hyp
         self.parts = set_up(settings, hyp, store or DataStore())
         self.epoch = 0
-        self._accumulation = self.parts.schedule.accumulation
+        self._accumulation = settings.accumulation
         self._last_step = -1
         self._streams = rng.capture()
 

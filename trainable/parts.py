@@ -74,7 +74,7 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     init_seeds(settings.seed, deterministic=device.type == "cpu")
     model = _model(settings, hyp, len(data.names)).to(device)
     stride, image_size = input_size(model, settings)
-    decay = hyp.weight_decay * settings.batch_size * _accumulation(settings) / settings.nominal_batch_size
+    decay = hyp.weight_decay * settings.batch_size * settings.accumulation / settings.nominal_batch_size
     optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
     for group in optimizer.param_groups:
         group["initial_lr"] = hyp.lr0
@@ -94,10 +94,6 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
         data, device, amp, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=amp),
         Schedule(hyp, settings, len(train)), train, val, ComputeLoss(model),
     )  # fmt: skip
-
-
-def _accumulation(settings: TrainSettings) -> int:
-    return max(round(settings.nominal_batch_size / settings.batch_size), 1)
 
 
 def _model(settings: TrainSettings, hyp: Hyp, class_count: int) -> DetectionModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,17 +32,11 @@ class Schedule:
         """Length of the warm-up in batches."""
         return max(round(self.hyp.warmup_epochs * self.batches_per_epoch), self.settings.min_warmup_iterations)
 
-    @property
-    def accumulation(self) -> int:
-        """Batches per optimizer step after the warm-up."""
-        return max(round(self.settings.nominal_batch_size / self.settings.batch_size), 1)
-
     def lr_factor(self, epoch: int) -> float:
         """Learning rate of ``epoch`` (from 0) as a fraction of ``lr0``: 1 at the start, ``lrf`` at the end."""
-        factor: Callable[[int], float] = one_cycle(1, self.hyp.lrf, self.settings.epochs)
         if self.settings.lr_schedule == "linear":
             return (1 - epoch / self.settings.epochs) * (1.0 - self.hyp.lrf) + self.hyp.lrf
-        return float(factor(epoch))
+        return float(one_cycle(1, self.hyp.lrf, self.settings.epochs)(epoch))
 
     def start_epoch(self, optimizer: torch.optim.Optimizer, epoch: int) -> None:
         """Set the learning rates that ``epoch`` (from 0) starts with."""

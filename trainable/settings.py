@@ -90,6 +90,11 @@ class TrainSettings:
                 raise InputError(f"train.{name} is missing: every training needs it.")
         return cls(**values)
 
+    @property
+    def accumulation(self) -> int:
+        """Batches per optimizer step, after the warm-up."""
+        return max(round(self.nominal_batch_size / self.batch_size), 1)
+
     def as_dict(self) -> dict[str, Any]:
         """Key to value, as JSON and YAML can hold them."""
         return dataclasses.asdict(self)
