@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from data_prep.dataset import DatasetYaml
 from trainable.image_bank import ImageBank, Loaded
 from trainable.labels import LabelledImages, read_labels
 from trainable.yolov5_parts import LoadImagesAndLabels
+
+logger = logging.getLogger(__name__)
 
 
 class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no types
@@ -59,6 +62,7 @@ class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no
         self._bank, self._order = bank, np.arange(self.n)
         if rect:
             self._order = (images.shapes[:, 1] / images.shapes[:, 0]).argsort()
+        self.skipped = len(images.skipped)
         self.im_files = [images.files[i] for i in self._order]
         self.labels = [images.labels[i] for i in self._order]
         self.segments = [list(images.segments[i]) for i in self._order]
@@ -103,6 +107,8 @@ class DataStore:
         key = (str(data.file), split)
         if key not in self._images:
             self._images[key] = read_labels(data.images(split), len(data.names))
+            for sentence in self._images[key].skipped:
+                logger.warning(sentence)
         return self._images[key]
 
     def bank(self, data: DatasetYaml, split: str, image_size: int, *, augmented: bool, keep: bool) -> ImageBank:

@@ -81,9 +81,9 @@ class EpochLoop:
         found = self.evaluate(parts.val) if parts.val else None
         self.epoch += 1
         self._streams = rng.capture()
-        images = len(parts.train.dataset)
         seconds = time.perf_counter() - started
-        return EpochMetrics(self.epoch, found, losses, rates, seconds, images / max(trained - started, 1e-9))
+        speed = len(parts.train.dataset) / max(trained - started, 1e-9)
+        return EpochMetrics(self.epoch, found, losses, rates, seconds, speed, parts.skipped_images)
 
     def evaluate(self, batches: EpochBatches) -> Evaluation:
         """Judge the EMA weights as they are."""

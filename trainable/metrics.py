@@ -80,12 +80,15 @@ class EpochMetrics:
     """Training and validation together."""
     images_per_second: float
     """Training images per second of training, without validation."""
+    skipped_images: int = 0
+    """Images of both splits that were left out because they or their labels are broken."""
 
     def as_dict(self) -> dict[str, Any]:
         """One level of plain numbers under the names that sweeps and TensorBoard use, and ``per_class`` below it."""
         flat: dict[str, Any] = {"epoch": self.epoch} | self.train.as_dict("train")
         flat |= {f"lr{group}": value for group, value in enumerate(self.learning_rates)}
         flat |= {"epoch_seconds": self.epoch_seconds, "images_per_second": self.images_per_second}
+        flat["skipped_images"] = self.skipped_images
         return flat | (self.evaluation.as_dict() if self.evaluation else {})
 
 

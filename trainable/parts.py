@@ -45,6 +45,11 @@ class TrainingParts:
     val: EpochBatches | None
     compute_loss: ComputeLoss
 
+    @property
+    def skipped_images(self) -> int:
+        """How many images were left out because they or their labels are broken."""
+        return self.train.dataset.skipped + (self.val.dataset.skipped if self.val else 0)
+
 
 def select_device(name: str) -> torch.device:
     """The device of a ``device`` setting.
@@ -72,7 +77,7 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     device = select_device(settings.device)
     data = read_data_yaml(Path(settings.data))
     init_seeds(settings.seed, deterministic=device.type == "cpu")
-    model = _model(settings, hyp, len(data.names)).to(device)
+    model = create_model(settings, hyp, len(data.names)).to(device)
     stride, image_size = input_size(model, settings)
     decay = hyp.weight_decay * settings.batch_size * settings.accumulation / settings.nominal_batch_size
     optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
@@ -96,7 +101,12 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     )  # fmt: skip
 
 
-def _model(settings: TrainSettings, hyp: Hyp, class_count: int) -> DetectionModel:
+def create_model(settings: TrainSettings, hyp: Hyp, class_count: int) -> DetectionModel:
+    """The model to train, with the weights to start from in it.
+
+    Raises:
+        InputError: There is no such model, or the weights are none of it.
+    """
     # A bad weights file is found before the time to build a model is spent; it draws no random number.
     state = load_state(settings.weights) if settings.weights else None
     model = build_model(settings.model, class_count, hyp.anchors)

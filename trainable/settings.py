@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_prep.errors import InputError
+from trainable.models import model_names, model_yaml
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW")
 LR_SCHEDULES = ("linear", "cosine")
@@ -65,6 +66,8 @@ class TrainSettings:
         for name, choices in (("optimizer", OPTIMIZERS), ("lr_schedule", LR_SCHEDULES), ("cache", CACHES)):
             if getattr(self, name) not in choices:
                 raise InputError(f"train.{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}.")
+        if model_yaml(self.model) is None:
+            raise InputError(f"train.model is {self.model!r}: the yolov5 package has {', '.join(model_names())}.")
         for name in ("epochs", "image_size", "batch_size", "nominal_batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"train.{name} is {getattr(self, name)}: give a whole number of at least 1.")

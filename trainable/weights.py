@@ -20,14 +20,8 @@ from torch import nn
 
 from data_prep.errors import InputError
 from trainable.checkpoint import write_atomically
-from trainable.yolov5_parts import (
-    DetectionModel,
-    intersect_dicts,
-    model_names,
-    model_yaml,
-    pickled_classes,
-    version,
-)
+from trainable.models import model_names, model_yaml
+from trainable.yolov5_parts import DetectionModel, intersect_dicts, pickled_classes, version
 
 # torch modules that YOLOv5's own classes are made of, and what a pickled `class_weights` array needs.
 TORCH_CLASSES = (

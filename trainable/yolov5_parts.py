@@ -24,7 +24,6 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -109,7 +108,6 @@ __all__ = [
     "init_seeds",
     "intersect_dicts",
     "labels_to_class_weights",
-    "model_yaml",
     "non_max_suppression",
     "one_cycle",
     "pickled_classes",
@@ -126,19 +124,6 @@ __all__ = [
 def version() -> str:
     """The version of the yolov5 package, as YOLOv5 writes it into its checkpoints."""
     return str(yolov5.__version__)
-
-
-def model_yaml(name: str) -> Path | None:
-    """The model definition that ships with yolov5 under ``name`` (``yolov5n`` ... ``yolov5x6``), or None."""
-    folder = Path(yolov5.__file__).parent / "models"
-    candidates = (folder / f"{name}.yaml", folder / "hub" / f"{name}.yaml")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def model_names() -> list[str]:
-    """The names that :func:`model_yaml` knows for detectors of the YOLOv5 family, sorted."""
-    folder = Path(yolov5.__file__).parent / "models"
-    return sorted(path.stem for path in [*folder.glob("yolov5*.yaml"), *folder.glob("hub/yolov5*.yaml")])
 
 
 def pickled_classes() -> list[tuple[type[Any], str]]:

@@ -37,16 +37,7 @@ def final(settings: TrainSettings) -> TrainSettings:
     return dataclasses.replace(settings, epochs=3, train_split="full", val_split=None)
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """As many threads as Ray gives a worker of one core."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path, one_thread: None) -> None:
+def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path) -> None:
     heard: list[dict[str, Any]] = []
     training = FinalTraining(final, Hyp(), "final", str(tmp_path))
     metrics = train_final(training, tmp_path / "w.pt", heard.append)

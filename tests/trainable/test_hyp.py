@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from data_prep.errors import InputError
 from trainable.hyp import Hyp, format_hyp, read_hyp
-from trainable.yolov5_parts import model_yaml
+from trainable.models import model_yaml
 
 
 def test_defaults_are_those_of_yolov5() -> None:

@@ -128,7 +128,6 @@ def test_the_readable_part_of_a_checkpoint_says_what_it_is(settings: TrainSettin
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"model": "yolov9"}, "yolov9"),
         ({"device": "cuda:7"}, "cuda:7"),
         ({"device": "gpu"}, "gpu"),
         ({"data": "nowhere/data.yaml"}, "nowhere"),

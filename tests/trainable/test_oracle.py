@@ -13,8 +13,8 @@ import torch
 
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
+from trainable.models import model_yaml
 from trainable.settings import TrainSettings
-from trainable.yolov5_parts import model_yaml
 
 RELATIVE = 1e-4
 SCRIPT = Path(__file__).with_name("stock_yolov5.py")

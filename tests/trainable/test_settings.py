@@ -13,6 +13,7 @@ from trainable.settings import TrainSettings
     [
         ({"optimizer": "sgd"}, "SGD"),
         ({"lr_schedule": "step"}, "cosine"),
+        ({"model": "yolov9"}, "yolov9.*yolov5m6"),
         ({"epochs": 0}, "epochs"),
         ({"batch_size": -1}, "batch_size"),
         ({"workers": -1}, "workers"),
