@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ.update(YOLO_OFFLINE="true", YOLO_VERBOSE="false", YOLOv5_AUTOINSTALL="false")
@@ -45,8 +46,11 @@ def train(spec: dict) -> list[dict]:
         row = dict(zip(names, numbers, strict=False))
         row["per_class_map50_95"] = numbers[13 : 13 + classes]
         row["fitness"] = float(fitness[0])
+        row["clock"], row["start"] = time.perf_counter(), started[0]
         rows.append(row)
 
+    started: list[float] = []
+    callbacks.register_action("on_train_start", callback=lambda: started.append(time.perf_counter()))
     callbacks.register_action("on_fit_epoch_end", callback=keep)
     stock.Loggers = _NoLoggers
     torch.set_num_threads(spec["threads"])
