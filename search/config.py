@@ -1,0 +1,217 @@
+"""SweepConfig: everything that a sweep is told, read from YAML, checked, with every path made absolute.
+
+An unknown key is an error. ``sweep.yaml`` in a sweep's folder is this model written out again: enough to repeat it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from data_prep.errors import InputError
+from data_prep.validation import ConfigPath, FrozenModel, describe, read_yaml_mapping
+from search.paths import is_uri
+from search.samplers import SamplerConfig
+from trainable.hyp import Hyp, read_hyp
+from trainable.settings import TrainSettings
+
+
+def _resolve(path: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return path if is_uri(path) else str(Path(folder, Path(path).expanduser()).resolve())
+
+
+PathOrUri = Annotated[str, AfterValidator(_resolve)]
+"""A path, made absolute like :data:`ConfigPath`, or the URI of a bucket."""
+
+
+class _Frozen(FrozenModel):
+    """A configuration in which no number is infinite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class SchedulerConfig(_Frozen):
+    """When a trial is stopped before its last epoch."""
+
+    type: Literal["asha", "none"] = "asha"
+    """``asha`` stops what is not among the best at a rung; ``none`` trains every trial to its last epoch."""
+    grace_period: int | None = Field(default=None, ge=1)
+    """Epochs that every trial gets, the first rung; None takes the epochs over ``reduction_factor`` squared."""
+    reduction_factor: float = Field(default=3.0, gt=1)
+    """At each rung the best 1 / ``reduction_factor`` go on; rungs lie this factor apart."""
+
+    def first_rung(self, epochs: int) -> int:
+        """The grace period in epochs for trainings of ``epochs`` epochs."""
+        return self.grace_period or max(1, math.floor(epochs / self.reduction_factor**2))
+
+
+class ResourcesConfig(_Frozen):
+    """What one trial occupies; a node runs as many trials at a time as fit."""
+
+    cpus: float = Field(default=1.0, gt=0)
+    """CPU cores."""
+    gpus: float | None = Field(default=None, ge=0)
+    """GPUs, fractions allowed (0.5: two trials share one); None takes 1 where there are GPUs, else 0."""
+
+
+class SweepConfig(_Frozen):
+    """One sweep: what is searched, on which data, by which samplers, on which machines."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the sweep and of its study; letters, digits, ``.``, ``_`` and ``-``."""
+    data: ConfigPath
+    """Path of the ``data.yaml``: a prepared data set or any stock YOLO one. Nodes of a cluster see it there, too."""
+    space: ConfigPath
+    """Path of the space YAML: which hyps and settings are searched, in which bounds."""
+    hyp: ConfigPath | None = None
+    """Path of the hyp YAML that the space's suggestions override; None takes YOLOv5's defaults."""
+    train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of every training (:class:`trainable.settings.TrainSettings` without ``data``); ``epochs`` is a must."""
+    sampler: SamplerConfig = SamplerConfig()
+    """The samplers by name, with their options."""
+    scheduler: SchedulerConfig = SchedulerConfig()
+    """Early stopping."""
+    metric: str = "fitness"
+    """The reported value that is optimized."""
+    mode: Literal["max", "min"] = "max"
+    """Whether more or less of ``metric`` is better."""
+    trials: int = Field(default=30, ge=1)
+    """How many trials the sweep starts, the default hyp as trial 0 included."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of the samplers (``train.seed`` is the one of the trainings)."""
+    resources: ResourcesConfig = ResourcesConfig()
+    """What one trial occupies."""
+    max_concurrent: int | None = Field(default=None, ge=1)
+    """Most trials at a time; None leaves it to the resources."""
+    max_failures: int = Field(default=3, ge=0)
+    """How often a crashed trial is started again from its last checkpoint before it is given up as FAIL."""
+    storage_path: PathOrUri | None = None
+    """Where checkpoints go: a path that all nodes reach, or a bucket URI; None takes ``ray/`` in the run's folder."""
+    study_storage: str | None = None
+    """Optuna storage URL of the study; None keeps a journal file in the run's folder."""
+
+    @field_validator("train")
+    @classmethod
+    def _resolve_weights(cls, train: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        weights = train.get("weights")
+        return {**train, "weights": _resolve(weights, info)} if isinstance(weights, str) else train
+
+    @model_validator(mode="after")
+    def _check_training(self) -> Self:
+        settings = self.settings()
+        if self.scheduler.first_rung(settings.epochs) > settings.epochs:
+            raise ValueError(
+                f"scheduler.grace_period is {self.scheduler.grace_period} and a training has only "
+                f"{settings.epochs} epochs (train.epochs): make it smaller"
+            )
+        return self
+
+    def settings(self) -> TrainSettings:
+        """The settings that every trial shares, complete and checked.
+
+        Raises:
+            InputError: A key of ``train`` is unknown or missing, or its value is wrong.
+        """
+        if "data" in self.train:
+            raise InputError("train.data is no key of a sweep: name the data set once, in `data`.")
+        values = {**self.train, "data": str(self.data)}
+        with contextlib.suppress(TypeError):  # a text for a number: pydantic says it better
+            TrainSettings.from_mapping(values)  # names an unknown key, which pydantic would drop in silence
+        try:
+            return TypeAdapter(TrainSettings).validate_python(values)
+        except ValidationError as error:
+            raise InputError(f"train: {describe(error, values)}") from error
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a full training."""
+        return self.settings().epochs
+
+    def base_hyp(self) -> Hyp:
+        """The hyp that suggestions override.
+
+        Raises:
+            InputError: The file is missing or no hyp.
+        """
+        return read_hyp(self.hyp) if self.hyp else Hyp()
+
+    def base_params(self) -> dict[str, Any]:
+        """Hyps and training settings by name, as they are where a trial suggests nothing else.
+
+        Raises:
+            InputError: The hyp file is missing or no hyp.
+        """
+        return {**self.settings().as_dict(), **self.base_hyp().as_dict()}
+
+    def check_files(self) -> None:
+        """Check that every file that the sweep reads is there.
+
+        Raises:
+            InputError: One is not; the message names its key.
+        """
+        files = {"data": self.data, "space": self.space, "hyp": self.hyp, "train.weights": self.train.get("weights")}
+        for key, path in files.items():
+            if path and not Path(path).is_file():
+                raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
+
+    def to_yaml(self) -> str:
+        """The text of ``sweep.yaml``."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def load_sweep_config(path: str | Path, overrides: Sequence[str] = ()) -> SweepConfig:
+    """Read a sweep's YAML.
+
+    Args:
+        path:
+            The YAML file.
+        overrides:
+            ``dotted.key=value`` each, the value in YAML syntax; they win over the file. Relative paths among them
+            start at the file's folder, too.
+
+    Raises:
+        InputError: The file is missing or no YAML mapping, or a key or value is wrong.
+    """
+    path = Path(path).absolute()
+    values = read_yaml_mapping(path)
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return SweepConfig.model_validate(values, context={"folder": path.parent})
+    except ValidationError as error:
+        raise InputError(f"{path}: {describe(error, values, SweepConfig)}") from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    """Set one ``dotted.key=value`` in nested mappings; whether the key exists is for the model to say."""
+    key, equals, text = override.partition("=")
+    *parents, leaf = key.strip().split(".")
+    if not equals or not all((*parents, leaf)):
+        raise InputError(f"--set {override}: write dotted.key=value, for example train.epochs=20.")
+    for name in parents:
+        inner = values.setdefault(name, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"--set {override}: `{name}` holds a value and no keys; leave out what follows it.")
+        values = inner
+    try:
+        values[leaf] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {override}: the value is no YAML; quote it.") from error

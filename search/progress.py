@@ -1,0 +1,223 @@
+"""Shows a sweep while it runs: a live table on a terminal, plain lines anywhere else.
+
+What is shown is read from the study, so it is what a resume would find.
+"""
+
+# ruff: noqa: ARG002  Ray passes all of these to its hooks, by keyword
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial, TrialState
+from ray.tune import Callback
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from search.results import BestTrial, best_trial
+from search.samplers import AUTHOR_KEY
+from search.study import BEST, FAILURE, LAST, SweepStudy
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+_SHOWN_TRIALS = 15
+_REFRESH_S = 0.5
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is.
+
+    Attributes:
+        trials:
+            The trials that were started, in their order.
+        ended:
+            How many of them have ended.
+        planned:
+            How many there shall be.
+        best:
+            The best trial so far.
+        eta_seconds:
+            Time left at the pace of this run; None before the first trial has ended.
+    """
+
+    trials: tuple[FrozenTrial, ...]
+    ended: int
+    planned: int
+    best: BestTrial | None
+    eta_seconds: float | None
+
+
+class ProgressCallback(Callback):
+    """Prints the sweep's progress.
+
+    Args:
+        study:
+            The study.
+        planned:
+            How many trials there shall be.
+        epochs:
+            Epochs of a full training.
+        console:
+            Where to; None prints nothing.
+        on_progress:
+            Called whenever a trial has reported or ended, for a notebook's own display.
+    """
+
+    def __init__(
+        self,
+        study: SweepStudy,
+        planned: int,
+        epochs: int,
+        console: Console | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._study = study
+        self._planned = planned
+        self._epochs = epochs
+        self._console = console
+        self._on_progress = on_progress
+        self._live: Live | None = None
+        self._ended_before = len(study.trials(*_ENDED))
+        self._started_at = time.monotonic()
+        self._shown_at = 0.0
+
+    def setup(self, *args: object, **info: object) -> None:
+        """Open the live table."""
+        self._started_at = time.monotonic()
+        if self._console is not None and self._console.is_terminal:
+            self._live = Live(self._table(self.progress()), console=self._console, auto_refresh=False)
+            self._live.start()
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Say that a trial has begun."""
+        config = trial.config
+        onward = " goes on from its checkpoint" if config["checkpoint"] else " starts"
+        self._say(f"trial {config['trial_number']}{onward} ({self._author(config['trial_number'])})")
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: object,
+    ) -> None:
+        """Bring the table up to date."""
+        self._update()
+
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Say that a trial crashed and is started again."""
+        self._say(f"trial {trial.config['trial_number']} crashed and is started again from its last checkpoint")
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Say how a trial ended."""
+        self._say_end(trial.config["trial_number"])
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Say how a trial ended."""
+        self._say_end(trial.config["trial_number"])
+
+    def on_experiment_end(self, trials: list[Trial], **info: object) -> None:
+        """Leave the last table standing."""
+        self._update(force=True)
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back; harmless when done twice."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def progress(self) -> Progress:
+        """How far the sweep is now."""
+        trials = tuple(t for t in self._study.trials() if t.state != TrialState.WAITING)
+        ended = sum(t.state in _ENDED for t in trials)
+        pace = (ended - self._ended_before) / max(time.monotonic() - self._started_at, 1e-9)
+        eta = (self._planned - ended) / pace if pace > 0 else None
+        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta)
+
+    def _update(self, *, force: bool = False) -> None:
+        if self._live is None and self._on_progress is None:
+            return
+        if not force and time.monotonic() - self._shown_at < _REFRESH_S:
+            return
+        self._shown_at = time.monotonic()
+        progress = self.progress()
+        if self._live is not None:
+            self._live.update(self._table(progress), refresh=True)
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+    def _say(self, line: str) -> None:
+        """Print a line where there is no live table, which would show the same."""
+        if self._console is not None and self._live is None:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _say_end(self, number: int) -> None:
+        self._update(force=True)
+        if self._console is None or self._live is not None:
+            return
+        trial, progress = self._study.trial(number), self.progress()
+        reason = f": {trial.user_attrs[FAILURE]}" if FAILURE in trial.user_attrs else ""
+        self._say(
+            f"trial {number} {trial.state.name} after {_epochs(trial)} of {self._epochs} epochs, "
+            f"{_value(trial)}{reason} | {summary(progress)}"
+        )
+
+    def _author(self, number: int) -> str:
+        return str(self._study.trial(number).user_attrs.get(AUTHOR_KEY, ""))
+
+    def _table(self, progress: Progress) -> Table:
+        table = Table(title=f"sweep {self._study.name}", caption=summary(progress))
+        for name in ("trial", "sampler", "state", "epoch", "value", "best"):
+            table.add_column(name, justify="left" if name in ("sampler", "state") else "right")
+        for trial in _worth_showing(progress):
+            style = "bold" if progress.best and trial.number == progress.best.trial.number else None
+            author = str(trial.user_attrs.get(AUTHOR_KEY, ""))
+            epoch = f"{_epochs(trial)}/{self._epochs}"
+            table.add_row(
+                str(trial.number), author, trial.state.name, epoch, _value(trial), _best_value(trial), style=style
+            )
+        return table
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Ray pickles its callbacks; a terminal and a storage stay in the driver
+
+
+def summary(progress: Progress) -> str:
+    """One line: trials, the best so far, time left."""
+    parts = [f"{progress.ended}/{progress.planned} trials"]
+    if progress.best is not None:
+        best = progress.best
+        parts.append(f"best {best.value:.4g} (trial {best.trial.number}, epoch {best.epoch})")
+    if progress.eta_seconds is not None and progress.ended < progress.planned:
+        minutes, seconds = divmod(round(progress.eta_seconds), 60)
+        parts.append(f"ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
+    return ", ".join(parts)
+
+
+def _worth_showing(progress: Progress) -> list[FrozenTrial]:
+    """The newest trials, what runs, and the best."""
+    newest = {t.number for t in progress.trials[-_SHOWN_TRIALS:]}
+    best = {progress.best.trial.number} if progress.best else set()
+    return [t for t in progress.trials if t.number in newest | best or t.state == TrialState.RUNNING]
+
+
+def _epochs(trial: FrozenTrial) -> int:
+    return int(trial.user_attrs.get(LAST, {}).get("epoch", 0))
+
+
+def _value(trial: FrozenTrial) -> str:
+    value = trial.intermediate_values.get(_epochs(trial))
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _best_value(trial: FrozenTrial) -> str:
+    value = trial.intermediate_values.get(trial.user_attrs.get(BEST, {}).get("epoch", 0))
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,208 @@
+"""What a sweep found: the study as a table, its best trial, and that one as YAML for YOLOv5 and for promotion."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import optuna
+import pandas as pd
+import yaml
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from data_prep.errors import InputError, WorkFailedError
+from search.config import SweepConfig, load_sweep_config
+from search.paths import write_bytes, write_text
+from search.samplers import AUTHOR_KEY
+from search.space import load_space
+from search.study import BEST, FAILURE, LAST, load_study
+from trainable.hyp import Hyp, format_hyp
+
+if TYPE_CHECKING:
+    from search.space import Space
+
+SWEEP_YAML = "sweep.yaml"
+RESULTS_CSV = "results.csv"
+RESULTS_PARQUET = "results.parquet"
+BEST_HYP = "best_hyp.yaml"
+BEST_TRAIN = "best_train.yaml"
+
+
+class BestTrial(NamedTuple):
+    """The trial that won.
+
+    Attributes:
+        trial:
+            The trial.
+        value:
+            Its value of the metric at ``epoch``.
+        epoch:
+            Its last finished epoch.
+    """
+
+    trial: FrozenTrial
+    value: float
+    epoch: int
+
+
+def best_trial(study: optuna.Study) -> BestTrial | None:
+    """The best COMPLETE trial; where none is, the best among those that were trained longest.
+
+    A trial that was stopped early is not compared with one that was trained longer: its value is another quantity.
+
+    Returns:
+        None where no trial has finished an epoch.
+    """
+    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.FAIL and t.intermediate_values]
+    complete = [t for t in trials if t.state == TrialState.COMPLETE]
+    reached = [BestTrial(t, t.intermediate_values[_last(t)], _last(t)) for t in complete or trials]
+    # Of two equal ones the earlier wins: nothing is gained by leaving the default hyp, which is trial 0.
+    return max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
+
+
+def _last(trial: FrozenTrial) -> int:
+    return max(trial.intermediate_values)
+
+
+def results_table(study: optuna.Study) -> pd.DataFrame:
+    """One row per trial.
+
+    Columns: ``number``, ``state``, ``sampler``, ``value`` (of the last epoch), ``epochs``, ``best_value``,
+    ``best_epoch``, ``seconds``, ``failure``, then ``params_*`` and, of the last epoch, ``metrics_*``.
+    """
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
+    rows = [_row(trial) for trial in trials]
+    fixed = list(_row_head(None))
+    params = _in_order(row for row in rows if row is not None)
+    return pd.DataFrame(rows, columns=[*fixed, *params])
+
+
+def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [n for n in names if n.startswith("params_")] + [n for n in names if n.startswith("metrics_")]
+
+
+def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
+    attrs: dict[str, Any] = trial.user_attrs if trial else {}
+    values = trial.intermediate_values if trial else {}
+    last, best = attrs.get(LAST, {}), attrs.get(BEST, {})
+    return {
+        "number": trial.number if trial else None,
+        "state": trial.state.name if trial else None,
+        "sampler": attrs.get(AUTHOR_KEY),
+        "value": values.get(last.get("epoch")),
+        "epochs": last.get("epoch", 0),
+        "best_value": values.get(best.get("epoch")),
+        "best_epoch": best.get("epoch"),
+        "seconds": last.get("seconds"),
+        "failure": attrs.get(FAILURE),
+    }
+
+
+def _row(trial: FrozenTrial) -> dict[str, Any]:
+    metrics = trial.user_attrs.get(LAST, {}).get("metrics", {})
+    return {
+        **_row_head(trial),
+        **{f"params_{name}": value for name, value in trial.params.items()},
+        **{f"metrics_{name}": value for name, value in metrics.items()},
+    }
+
+
+def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_dir: Path) -> None:
+    """Write ``results.csv``, ``results.parquet`` and, once a trial has finished an epoch, the best hyp's YAMLs."""
+    table = results_table(study)
+    write_text(run_dir / RESULTS_CSV, table.to_csv(index=False))
+    buffer = io.BytesIO()
+    _columns_of_one_type(table).to_parquet(buffer, index=False)
+    write_bytes(run_dir / RESULTS_PARQUET, buffer.getvalue())
+    best = best_trial(study)
+    if best is not None:
+        write_text(run_dir / BEST_HYP, best_hyp_text(best, config, space))
+        write_text(run_dir / BEST_TRAIN, best_train_text(best, config, space))
+
+
+def _columns_of_one_type(table: pd.DataFrame) -> pd.DataFrame:
+    """Choices of several kinds (``weights: [yolov5n.pt, false]``) share no Parquet type: such columns become text."""
+    mixed = [
+        name
+        for name in table.columns
+        if table[name].dtype == object and len({type(v) for v in table[name].dropna()}) > 1
+    ]
+    return table.assign(**{name: table[name].map(str, na_action="ignore") for name in mixed})
+
+
+def best_hyp_text(best: BestTrial, config: SweepConfig, space: Space) -> str:
+    """A stock YOLOv5 hyp with a comment header: sweep, trial, metrics, seed, date."""
+    hyp, _ = space.split(best.trial.params)
+    return format_hyp(Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), _header(best, config))
+
+
+def best_train_text(best: BestTrial, config: SweepConfig, space: Space) -> str:
+    """What stands beside the hyp: model, optimizer, schedule, image size, batch, epochs, weights and the rest."""
+    _, settings = space.split(best.trial.params)
+    comment = "".join(f"# {line}\n" for line in _header(best, config).splitlines())
+    return comment + yaml.safe_dump({**config.settings().as_dict(), **settings}, sort_keys=False)
+
+
+def _header(best: BestTrial, config: SweepConfig) -> str:
+    trial, metrics = best.trial, best.trial.user_attrs.get(LAST, {}).get("metrics", {})
+    ended = trial.datetime_complete or datetime.now()  # noqa: DTZ005  Optuna's times are local ones, too
+    author = trial.user_attrs.get(AUTHOR_KEY, "unknown")
+    lines = [
+        f"hypsweep: sweep {config.name}, trial {trial.number} ({trial.state.name}, by {author})",
+        f"{config.metric} {best.value:.5g} after {best.epoch} of {config.epochs} epochs",
+        "metrics: " + ", ".join(f"{k} {v:.4g}" for k, v in metrics.items() if "/" not in k),
+        f"seed: sweep {config.seed}, training {config.settings().seed}",
+        f"date: {ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+    ]
+    if trial.state != TrialState.COMPLETE:
+        lines.append("No trial has reached its last epoch yet: this one is the best of those trained longest.")
+    return "\n".join(lines)
+
+
+def read_run(run_dir: str | Path) -> tuple[SweepConfig, optuna.Study]:
+    """Configuration and study of a sweep's folder, to read from; its driver may be at work.
+
+    Raises:
+        InputError: The folder holds no sweep.
+    """
+    run_dir = Path(run_dir).absolute()
+    if not (run_dir / SWEEP_YAML).is_file():
+        raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep.")
+    config = load_sweep_config(run_dir / SWEEP_YAML)
+    return config, load_study(config, run_dir)
+
+
+def export_best(run_dir: str | Path, out: str | Path | None = None) -> Path:
+    """Write the best hyp of a sweep as a YAML for ``yolov5 train --hyp``.
+
+    Args:
+        run_dir:
+            The sweep's folder.
+        out:
+            The file to write; None refreshes ``best_hyp.yaml`` in the folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: The folder holds no sweep, or ``out`` cannot be written.
+        WorkFailedError: No trial has finished an epoch.
+    """
+    run_dir = Path(run_dir).absolute()
+    config, study = read_run(run_dir)
+    best = best_trial(study)
+    if best is None:
+        raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
+    path = Path(out).absolute() if out is not None else run_dir / BEST_HYP
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, best_hyp_text(best, config, load_space(config.space)))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
+    return path

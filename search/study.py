@@ -1,0 +1,259 @@
+"""The Optuna study of a sweep, the one truth about its trials: create, open again, guard, lock, write.
+
+Nothing else writes to a sweep's study. A trial's record beyond what Optuna keeps lies in two user attributes, each
+written in one go: ``last`` (epoch, seconds, metrics of the newest epoch) and ``best`` (epoch, metrics of the best
+one); a trial that ended badly has its reason in ``failure``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from data_prep.errors import InputError
+from search.journal import JOURNAL, mend_journal
+from search.samplers import AUTHOR_KEY
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from search.config import SweepConfig
+    from search.space import Space
+
+DEFAULT = "default"
+"""Stands as the author of trial 0, the default hyp, which no sampler drew."""
+FAILURE = "failure"
+"""User attribute of a failed trial: why, in one line."""
+LAST = "last"
+"""User attribute of a trial: ``{"epoch", "seconds", "metrics"}`` of its newest epoch."""
+BEST = "best"
+"""User attribute of a trial: ``{"epoch", "metrics"}`` of its best epoch."""
+
+_MACHINE_SETTINGS = ("data", "device", "workers", "cache", "amp")
+"""Training settings that say where a training runs rather than what it is; they may change on resume."""
+
+
+class SweepStudy:
+    """An open study, written through its storage.
+
+    Args:
+        study:
+            The study, with the sampler that draws its trials.
+        storage:
+            The storage that the study lies in.
+        distributions:
+            What is drawn for each trial, by name.
+    """
+
+    def __init__(
+        self, study: optuna.Study, storage: BaseStorage, distributions: Mapping[str, BaseDistribution]
+    ) -> None:
+        self.study = study
+        self._storage = storage
+        self._distributions = distributions
+        self._study_id = storage.get_study_id_from_name(study.study_name)
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.study.study_name
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether one value of the metric beats another."""
+        maximize = self.study.direction == StudyDirection.MAXIMIZE
+        return value > than if maximize else value < than
+
+    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """The trials in the given states (all states where none is given), in their order; not to be changed."""
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial as the study has it now."""
+        return self._storage.get_trial(self._id(number))
+
+    def started(self) -> int:
+        """How many trials were ever started, whatever became of them."""
+        return len(self.trials()) - len(self.trials(TrialState.WAITING))
+
+    def draw(self) -> FrozenTrial:
+        """Start a trial: the one that waits, or a new one from the sampler."""
+        return self._suggest(self.study.ask())
+
+    def complete(self, trial: FrozenTrial) -> FrozenTrial:
+        """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
+        if self._distributions.keys() <= trial.params.keys():
+            return trial
+        return self._suggest(Trial(self.study, trial._trial_id))  # noqa: SLF001  optuna names it nowhere else
+
+    def delete(self) -> None:
+        """Remove the study, for a sweep that could not begin."""
+        self._storage.delete_study(self._study_id)
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Store the value of an epoch; an epoch that was trained again after a crash takes its new value."""
+        # Not `Trial.report`: it needs a Trial, whose creation samples anew, and it warns of a step that it knows.
+        self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
+
+    def note(self, number: int, key: str, value: object) -> None:
+        """Store a user attribute of a trial."""
+        self._storage.set_trial_user_attr(self._id(number), key, value)
+
+    def finish(self, number: int, state: TrialState, value: float | None = None, reason: str | None = None) -> None:
+        """Tell the study what became of a trial.
+
+        Args:
+            number:
+                The trial.
+            state:
+                COMPLETE, PRUNED (takes the value of its newest epoch) or FAIL.
+            value:
+                The value of a COMPLETE trial.
+            reason:
+                Why it is FAIL.
+        """
+        if reason is not None:
+            self.note(number, FAILURE, reason)
+        self.study.tell(number, value, state=state)
+
+    def _id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _suggest(self, trial: Trial) -> FrozenTrial:
+        for name, distribution in self._distributions.items():
+            suggest(trial, name, distribution)
+        return self.trial(trial.number)
+
+
+def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  a choice may be anything
+    """Draw one parameter of a trial; one that it has already is returned as it is."""
+    match distribution:
+        case FloatDistribution(low=low, high=high, log=log, step=step):
+            return trial.suggest_float(name, low, high, log=log, step=step)
+        case IntDistribution(low=low, high=high, log=log, step=step):
+            return trial.suggest_int(name, low, high, log=log, step=step)
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+    raise TypeError(f"no way to draw {name}: unknown distribution {distribution!r}")
+
+
+def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
+    """The storage of a sweep's study: its journal file, or what ``study_storage`` names.
+
+    Raises:
+        InputError: The URL cannot be opened.
+    """
+    if config.study_storage is None:
+        # An absolute path: the lock is a symbolic link to it, and one that leads nowhere is never let go.
+        return JournalStorage(JournalFileBackend(str((run_dir / JOURNAL).resolve())))
+    try:
+        return get_storage(config.study_storage)
+    except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL
+        raise InputError(
+            f"study_storage: {config.study_storage} cannot be opened ({type(error).__name__}); "
+            "give an Optuna storage URL such as sqlite:////path/study.db, or leave it out."
+        ) from error
+
+
+def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSampler, *, new: bool) -> SweepStudy:
+    """Open the study of a sweep, or create it with the default hyp as trial 0.
+
+    Args:
+        config:
+            The sweep.
+        run_dir:
+            The sweep's folder.
+        space:
+            What is searched.
+        sampler:
+            What draws the trials.
+        new:
+            Whether this is the first run: a study of that name that is there already then belongs to another sweep.
+
+    Raises:
+        InputError: The study was made for something else (named), or belongs to another sweep.
+    """
+    mend_journal(run_dir)
+    storage = open_storage(config, run_dir)
+    known = config.name in {
+        summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
+    }
+    if known and new:
+        raise InputError(
+            f"study_storage: there is a study `{config.name}` already: choose another `name`, or resume that sweep."
+        )
+    direction = StudyDirection.MAXIMIZE if config.mode == "max" else StudyDirection.MINIMIZE
+    study = optuna.create_study(
+        storage=storage, sampler=sampler, study_name=config.name, direction=direction, load_if_exists=True
+    )
+    _guard(study, identity(config, space))
+    if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
+        study.enqueue_trial(space.default_params(config.base_params()), user_attrs={AUTHOR_KEY: DEFAULT})
+    return SweepStudy(study, storage, space.distributions())
+
+
+def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
+    """The study of a sweep to read from, also while its driver runs.
+
+    Raises:
+        InputError: There is none.
+    """
+    if config.study_storage is None and not (run_dir / JOURNAL).exists():
+        raise InputError(f"{run_dir} holds no {JOURNAL}: give the folder of a sweep that was started.")
+    try:
+        return optuna.load_study(study_name=config.name, storage=open_storage(config, run_dir))
+    except KeyError as error:
+        raise InputError(f"{run_dir}: its storage has no study `{config.name}`; give the folder of a sweep.") from error
+
+
+def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
+    """What must stay the same for the values of a study to mean the same."""
+    train = config.settings().as_dict()
+    distributions = {name: distribution_to_json(d) for name, d in space.distributions().items()}
+    return {
+        "space": dict(sorted(distributions.items())),
+        "data": _fingerprint(Path(config.data)),
+        "metric": config.metric,
+        "mode": config.mode,
+        "epochs": train.pop("epochs"),
+        "hyp": config.base_hyp().as_dict(),
+        "train": {name: value for name, value in train.items() if name not in _MACHINE_SETTINGS},
+    }
+
+
+def _fingerprint(data: Path) -> str:
+    """Digest of a data set: of its manifest where it has one, else of its ``data.yaml``. The folder may move."""
+    manifest = data.with_name("manifest.json")
+    return hashlib.sha256((manifest if manifest.is_file() else data).read_bytes()).hexdigest()
+
+
+def _guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
+    """Refuse a study that was made for something else; a new one is marked with what it is for."""
+    held = study.user_attrs.get("identity")
+    if held is None:
+        study.set_user_attr("key", secrets.token_hex(4))
+        study.set_user_attr("identity", wanted)
+        return
+    for part, value in json.loads(json.dumps(wanted)).items():
+        if held.get(part) != value:
+            shown = f" ({held.get(part)}, now {value})" if isinstance(value, str | int) and part != "data" else ""
+            raise InputError(
+                f"study `{study.study_name}` was made with another {part}{shown}: "
+                "set it back, or start a sweep of its own with another name and folder."
+            )

@@ -1,0 +1,150 @@
+"""Runs a sweep, goes on with one, extends one.
+
+A resume builds a fresh Tuner from the study alone; what Ray wrote about an earlier run is never read, because its
+snapshots lag behind. So it does not matter whether they are still there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.trial import TrialState
+
+from data_prep.errors import InputError
+from search import runtime
+from search.config import SweepConfig, load_sweep_config
+from search.driver import CHECKPOINTS, Options, Sweep, SweepResult, conclude, drive
+from search.journal import JOURNAL, driver_lock
+from search.paths import is_uri, write_text
+from search.results import SWEEP_YAML
+from search.study import load_study
+
+__all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
+
+_TARGET = "target"  # attribute of the study: the trials that it shall have, extensions included
+
+
+def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = None) -> SweepResult:
+    """Run a new sweep.
+
+    Args:
+        config:
+            What is swept.
+        out:
+            The sweep's folder; must not hold a sweep yet.
+        options:
+            How it is run.
+
+    Raises:
+        InputError: Something in the configuration is wrong, or the folder holds a sweep; nothing was changed.
+        WorkFailedError: All trials crash, or Ray gave up.
+    """
+    options = options or Options()
+    sweep = Sweep(config, Path(out).absolute())
+    _refuse_used_folder(sweep)
+    with _new_folder(sweep.run_dir), driver_lock(sweep.run_dir), _quiet_optuna(), runtime.ray_runtime(options.address):
+        _check_machines(sweep, options)
+        write_text(sweep.run_dir / SWEEP_YAML, config.to_yaml())
+        study = sweep.open(new=True)
+        study.study.set_user_attr(_TARGET, config.trials)
+        try:
+            return drive(sweep, study, config.trials, options)
+        except InputError:
+            study.delete()
+            raise
+
+
+def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Options | None = None) -> SweepResult:
+    """Go on with a sweep after a crash or Ctrl-C, or extend a finished one.
+
+    Args:
+        run_dir:
+            The sweep's folder.
+        trials:
+            How many trials to add to those that were planned; None adds none.
+        options:
+            How it is run.
+
+    Raises:
+        InputError: The folder holds no sweep, another driver is at work in it, or ``trials`` is below 1.
+        WorkFailedError: All trials crash, or Ray gave up.
+    """
+    options = options or Options()
+    run_dir = Path(run_dir).absolute()
+    if trials is not None and trials < 1:
+        raise InputError(f"--trials {trials}: give the number of trials to add, at least 1.")
+    if not (run_dir / SWEEP_YAML).is_file():
+        raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep, or start one.")
+    sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML), run_dir)
+    with driver_lock(run_dir), _quiet_optuna():
+        study = sweep.open(new=False)
+        target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
+        study.study.set_user_attr(_TARGET, target)
+        if study.started() >= target and not study.trials(TrialState.RUNNING):
+            return conclude(sweep, study, interrupted=False)
+        with runtime.ray_runtime(options.address):
+            _check_machines(sweep, options)
+            return drive(sweep, study, target, options)
+
+
+def _refuse_used_folder(sweep: Sweep) -> None:
+    run_dir = sweep.run_dir
+    held = run_dir / SWEEP_YAML
+    if not held.exists():
+        if (run_dir / JOURNAL).exists() or run_dir.is_file():
+            raise InputError(f"{run_dir} is no new folder: choose another one for the sweep.")
+        return
+    if held.read_text(encoding="utf-8") != sweep.config.to_yaml():
+        raise InputError(f"{run_dir} holds another sweep: choose another folder.")
+    try:
+        trials = load_study(sweep.config, run_dir).get_trials(deepcopy=False)
+    except InputError:  # killed before it had a study
+        trials = []
+    finished = len(trials) >= sweep.config.trials and all(t.state.is_finished() for t in trials)
+    remedy = f"hypsweep resume {run_dir}" + (" --trials N` to add trials" if finished else "` to go on with it")
+    raise InputError(f"{run_dir} holds this sweep already, {'' if finished else 'un'}finished: use `{remedy}.")
+
+
+@contextmanager
+def _new_folder(run_dir: Path) -> Iterator[None]:
+    """Make a sweep's folder; if the input turns out wrong, what was there before is all that is left."""
+    before = set(run_dir.iterdir()) if run_dir.is_dir() else None
+    try:
+        (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{run_dir}: cannot be made ({error.strerror}); choose another folder.") from error
+    try:
+        yield
+    except InputError:
+        for path in set(run_dir.iterdir()) - (before or set()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if before is None:
+            run_dir.rmdir()
+        raise
+
+
+def _check_machines(sweep: Sweep, options: Options) -> None:
+    """Check that trials fit on a node and find there what they need."""
+    config = sweep.config
+    paths = {"data": str(config.data)}
+    storage = config.storage_path or str(sweep.run_dir / CHECKPOINTS)
+    if not is_uri(storage):
+        Path(storage).mkdir(parents=True, exist_ok=True)
+        paths["storage_path"] = storage
+    runtime.check_resources(config.resources, growing=options.address is not None)
+    runtime.check_nodes(config.resources, paths)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's log to warnings: it announces every study on stderr."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)

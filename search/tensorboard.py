@@ -1,0 +1,143 @@
+"""Scalars of every epoch and the hyperparameters of every trial, for TensorBoard's SCALARS and HPARAMS tabs.
+
+Written by the driver into ``<run>/tensorboard/trial_00003/``, each step before Ray saves its checkpoint and flushed
+at once: an epoch that a resumed trial goes on from is always there, and one that it repeats is not written twice.
+"""
+
+# ruff: noqa: ARG002  Ray passes all of these to its hooks, by keyword
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray.tune import Callback
+from ray.tune.utils import flatten_dict
+from tensorboard.backend.event_processing.event_file_loader import (  # type: ignore[import-untyped]
+    EventFileLoader,
+)
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.summary import hparams
+
+from search.checkpoints import trial_dirname
+from search.scheduler import TIME_ATTR
+from search.searcher import metrics_of
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
+FOLDER = "tensorboard"
+_PREFIX = "events"
+
+
+class TensorBoardCallback(Callback):
+    """Writes what trials report.
+
+    Args:
+        folder:
+            Where the trials' folders go.
+        metric:
+            The optimized value, the first column of the HPARAMS tab.
+    """
+
+    def __init__(self, folder: Path, metric: str) -> None:
+        self._folder = folder
+        self._metric = metric
+        self._logs: dict[int, _TrialLog] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Open the trial's log; again after a crash, when it is open already."""
+        number = trial.config["trial_number"]
+        if number not in self._logs:
+            values = {**trial.config["train"], **trial.config["hyp"]}
+            self._logs[number] = _TrialLog(self._folder / trial_dirname(number), values, self._metric)
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: object,
+    ) -> None:
+        """Write the epoch's scalars."""
+        log = self._logs.get(trial.config["trial_number"])
+        if log is not None:
+            log.write(int(result[TIME_ATTR]), metrics_of(flatten_dict(result)))
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Mark the trial as ended."""
+        self._close(trial, ended=True)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
+        """Mark the trial as ended."""
+        self._close(trial, ended=True)
+
+    def on_experiment_end(self, trials: list[Trial], **info: object) -> None:
+        """Close what an interrupted sweep leaves open."""
+        for log in self._logs.values():
+            log.close(ended=False)
+        self._logs.clear()
+
+    def _close(self, trial: Trial, *, ended: bool) -> None:
+        log = self._logs.pop(trial.config["trial_number"], None)
+        if log is not None:
+            log.close(ended=ended)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_folder": self._folder, "_metric": self._metric, "_logs": {}}  # open files cannot be pickled
+
+
+class _TrialLog:
+    """The event file of one trial.
+
+    It is written with the event writer itself: ``SummaryWriter`` queues in a thread, and what is in the queue when
+    the driver is killed is gone, although the checkpoint of that epoch exists.
+    """
+
+    def __init__(self, folder: Path, values: Mapping[str, Any], metric: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._last_step = last_step(folder)
+        self._writer = EventsWriter(str(folder / _PREFIX), f".{time.time_ns()}")  # its own stamp counts seconds only
+        shown = dict.fromkeys(tag(name) for name in (metric, "map50", "map50_95"))
+        experiment, start, self._end = hparams(dict(values), shown)
+        self._write(Event(summary=experiment))
+        self._write(Event(summary=start))
+        self._writer.flush()
+
+    def write(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write the scalars of an epoch, unless it is there already."""
+        if epoch <= self._last_step:
+            return
+        self._last_step = epoch
+        values = [Summary.Value(tag=tag(name), simple_value=value) for name, value in metrics.items()]
+        self._write(Event(summary=Summary(value=values), step=epoch))
+        self._writer.flush()
+
+    def close(self, *, ended: bool) -> None:
+        if ended:
+            self._write(Event(summary=self._end))
+        self._writer.close()
+
+    def _write(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self._writer.write_event(event)
+
+
+def tag(name: str) -> str:
+    """The scalar's tag; what stands before its slash groups it: ``train/box_loss``, ``val/..``, ``metrics/..``."""
+    group, _, rest = name.partition("_")
+    if group in ("train", "val") and rest:
+        return f"{group}/{rest}"
+    return name if "/" in name else f"metrics/{name}"
+
+
+def last_step(folder: Path) -> int:
+    """The last epoch in a trial's event files, 0 where there is none; a record cut off by a kill ends its file."""
+    steps = [
+        event.step for path in folder.glob(f"{_PREFIX}.out.tfevents.*") for event in EventFileLoader(str(path)).Load()
+    ]
+    return max(steps, default=0)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from data_prep.errors import InputError
+from search.config import SchedulerConfig, load_sweep_config
+from tests.search.conftest import SweepFiles
+
+
+def test_relative_paths_start_at_the_folder_of_the_yaml(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    config = files.config(train={"epochs": 3, "weights": "w.pt"}, storage_path="store")
+    assert config.data == files.data
+    assert config.space == files.folder / "space.yaml"
+    assert config.settings().weights == str(files.folder / "w.pt")
+    assert config.storage_path == str(files.folder / "store")
+
+
+def test_a_bucket_stays_as_it_is(files: SweepFiles) -> None:
+    assert files.config(storage_path="s3://bucket/sweeps").storage_path == "s3://bucket/sweeps"
+
+
+def test_defaults_are_yolov5s_and_ga_alongside_tpe(files: SweepFiles) -> None:
+    values = {"name": "x", "data": "data.yaml", "space": "space.yaml", "train": {"epochs": 5}}
+    path = files.folder / "short.yaml"
+    path.write_text(yaml.safe_dump(values))
+    config = load_sweep_config(path)
+    assert config.sampler.members.ga is not None
+    assert config.sampler.members.tpe is not None
+    assert (config.settings().image_size, config.settings().nominal_batch_size) == (640, 64)
+    assert config.base_hyp().lr0 == 0.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"trails": 5}, ["trails", "trials"]),
+        ({"train": {"epochs": 5, "epoch": 6}}, ["train.epoch"]),
+        ({"train": {}}, ["train.epochs", "missing"]),
+        ({"train": {"epochs": "many"}}, ["epochs"]),
+        ({"train": {"epochs": 5, "data": "x.yaml"}}, ["train.data", "`data`"]),
+        ({"trials": 0}, ["trials"]),
+        ({"mode": "most"}, ["mode"]),
+        ({"resources": {"cpus": 0}}, ["resources.cpus"]),
+        ({"scheduler": {"grace_period": 10}, "train": {"epochs": 9}}, ["grace_period", "10", "9"]),
+        ({"scheduler": {"type": "hyperband"}}, ["scheduler.type"]),
+        ({"sampler": {"members": {"gaa": {}}}}, ["gaa"]),
+        ({"name": "two words"}, ["name", "two words"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(files: SweepFiles, changes: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        files.config(**changes)
+    for word in (str(files.folder / "sweep.yaml"), *words):
+        assert word in str(caught.value)
+
+
+def test_overrides_take_dotted_keys_and_yaml_values(files: SweepFiles) -> None:
+    overrides = ["train.epochs=4", "resources.gpus=0.5", "sampler.members={tpe: {}}", "hyp=null"]
+    config = load_sweep_config(files.write(), overrides)
+    assert config.epochs == 4
+    assert config.resources.gpus == 0.5
+    assert config.sampler.members.model_fields_set == {"tpe"}
+
+
+@pytest.mark.parametrize("override", ["train.epochs", "=3", "train..x=1", "trials.x=1", "trials=[1", "no_such=1"])
+def test_a_wrong_override_is_named(files: SweepFiles, override: str) -> None:
+    with pytest.raises(InputError, match="no_such" if "no_such" in override else "--set"):
+        load_sweep_config(files.write(), [override])
+
+
+def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
+    config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3)
+    elsewhere = files.folder / "run"
+    elsewhere.mkdir()
+    (elsewhere / "sweep.yaml").write_text(config.to_yaml())
+    again = load_sweep_config(elsewhere / "sweep.yaml")
+    assert again.to_yaml() == config.to_yaml()
+    assert again.settings() == config.settings()
+    assert again.sampler.members.model_fields_set == {"random"}
+
+
+@pytest.mark.parametrize(("key", "change"), [("data", {"data": "no.yaml"}), ("space", {"space": "no.yaml"})])
+def test_a_missing_file_is_named_by_its_key(files: SweepFiles, key: str, change: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=rf"{key}: .*no\.yaml"):
+        files.config(**change).check_files()
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "YAML"), ("- 1", "pairs"), (None, "cannot be read")])
+def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "sweep.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_sweep_config(path)
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(3, 1), (9, 1), (27, 3), (100, 11)])
+def test_the_first_rung_is_a_ninth_of_the_epochs(epochs: int, expected: int) -> None:
+    assert SchedulerConfig().first_rung(epochs) == expected

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from data_prep.errors import InputError, WorkFailedError
+from search.config import load_sweep_config
+from search.results import best_trial, export_best, read_run, results_table, write_results
+from search.space import load_space
+from search.study import BEST, LAST, SweepStudy
+from tests.search.conftest import SweepFiles, open_tiny
+from trainable.hyp import Hyp, read_hyp
+
+
+def add(study: SweepStudy, state: TrialState | None, values: list[float], **more: Any) -> int:
+    """A trial with one value per epoch; no state leaves it running."""
+    number = study.draw().number
+    for epoch, value in enumerate(values, start=1):
+        study.report(number, epoch, value)
+        metrics = {"fitness": value, "map50": value / 2, "per_class/cow/map50": 0.1}
+        study.note(number, LAST, {"epoch": epoch, "seconds": 2.0 * epoch, "metrics": metrics})
+    if values:
+        study.note(number, BEST, {"epoch": values.index(max(values)) + 1, "metrics": {"fitness": max(values)}})
+    if state is not None:
+        study.finish(number, state, values[-1] if state == TrialState.COMPLETE else None, **more)
+    return number
+
+
+def finish_run(files: SweepFiles, study: SweepStudy, **changes: Any) -> None:
+    config = files.config(**changes)
+    (files.run / "sweep.yaml").write_text(config.to_yaml())
+    write_results(study.study, load_sweep_config(files.run / "sweep.yaml"), load_space(config.space), files.run)
+
+
+def test_only_complete_trials_compete(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, train={"epochs": 2})
+    add(study, TrialState.PRUNED, [0.9])
+    expected = add(study, TrialState.COMPLETE, [0.2, 0.4])
+    add(study, TrialState.COMPLETE, [0.6, 0.3])
+    best = best_trial(study.study)
+    assert best is not None
+    assert (best.trial.number, best.value, best.epoch) == (expected, 0.4, 2)
+
+
+def test_where_none_is_complete_the_best_of_those_trained_longest_stands_in(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.PRUNED, [0.9])
+    expected = add(study, None, [0.1, 0.2])
+    add(study, TrialState.PRUNED, [0.3, 0.1])
+    add(study, TrialState.FAIL, [0.9, 0.9, 0.9])
+    best = best_trial(study.study)
+    assert best is not None
+    assert best.trial.number == expected
+
+
+def test_the_least_wins_where_less_is_better_and_the_default_wins_a_tie(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, mode="min")
+    add(study, TrialState.COMPLETE, [0.2])
+    add(study, TrialState.COMPLETE, [0.2])
+    add(study, TrialState.COMPLETE, [0.5])
+    best = best_trial(study.study)
+    assert best is not None
+    assert best.trial.number == 0
+
+
+def test_no_trial_no_best(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, None, [])
+    assert best_trial(study.study) is None
+
+
+def test_the_table_has_one_row_per_trial(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9, 0.4])
+    add(study, TrialState.FAIL, [], reason="diverged at epoch 1")
+    table = results_table(study.study)
+    first, second = table.to_dict("records")
+    assert first["number"] == 0
+    assert (first["state"], first["sampler"]) == ("COMPLETE", "default")
+    assert (first["value"], first["epochs"], first["best_value"], first["best_epoch"]) == (0.4, 2, 0.9, 1)
+    assert (first["seconds"], first["params_lr0"], first["metrics_map50"]) == (4.0, 0.01, 0.2)
+    assert (second["state"], second["epochs"], second["failure"]) == ("FAIL", 0, "diverged at epoch 1")
+    assert pd.isna(second["value"])
+
+
+def test_an_empty_study_is_an_empty_table(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    assert len(results_table(study.study)) == 0  # the default hyp waits; it is no trial yet
+    finish_run(files, study)
+    assert pd.read_csv(files.run / "results.csv").empty
+    assert not (files.run / "best_hyp.yaml").exists()
+
+
+def test_csv_and_parquet_hold_the_same(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9, 0.4])
+    add(study, TrialState.PRUNED, [0.1])
+    finish_run(files, study)
+    csv, parquet = pd.read_csv(files.run / "results.csv"), pd.read_parquet(files.run / "results.parquet")
+    assert list(csv.columns) == list(parquet.columns)
+    assert csv["value"].tolist() == parquet["value"].tolist() == [0.4, 0.1]
+
+
+def test_choices_of_several_kinds_fit_into_parquet(files: SweepFiles) -> None:
+    choices = {"label_smoothing": {"choices": [0.0, "0.1"], "default": 0.0}}
+    space = yaml.safe_load((files.folder / "space.yaml").read_text())
+    space["parameters"] |= choices
+    (files.folder / "space.yaml").write_text(yaml.safe_dump(space))
+    study, _ = open_tiny(files, seed=1)
+    for _ in range(8):
+        add(study, TrialState.PRUNED, [0.1])
+    finish_run(files, study, seed=1)
+    column = pd.read_parquet(files.run / "results.parquet")["params_label_smoothing"]
+    assert set(column) == {"0.0", "0.1"}
+
+
+def test_the_best_hyp_is_a_whole_yolov5_hyp_that_says_where_it_is_from(files: SweepFiles) -> None:
+    (files.folder / "hyp.yaml").write_text("box: 0.07\n")
+    study, _ = open_tiny(files, hyp="hyp.yaml", seed=5)
+    add(study, TrialState.COMPLETE, [0.1])
+    number = add(study, TrialState.COMPLETE, [0.9])
+    finish_run(files, study, hyp="hyp.yaml", seed=5)
+    text = (files.run / "best_hyp.yaml").read_text()
+    hyp = read_hyp(files.run / "best_hyp.yaml")
+    assert hyp.box == 0.07
+    assert hyp.lr0 == study.trial(number).params["lr0"]
+    assert yaml.safe_load(text).keys() >= Hyp().as_dict().keys()
+    for words in ("sweep tiny", f"trial {number}", "fitness 0.9", "map50 0.45", "seed: sweep 5", "date: 20"):
+        assert words in text.split("lr0:")[0]
+
+
+def test_best_train_says_what_stands_beside_the_hyp(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9])
+    finish_run(files, study)
+    train = yaml.safe_load((files.run / "best_train.yaml").read_text())
+    assert (train["model"], train["epochs"], train["optimizer"]) == ("yolov5n", 9, "SGD")
+    assert train.keys() >= {"lr_schedule", "image_size", "batch_size", "weights"}
+
+
+def test_a_best_that_is_not_complete_is_said_to_be_so(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, None, [0.9])
+    finish_run(files, study)
+    assert "# No trial has reached its last epoch yet" in (files.run / "best_hyp.yaml").read_text()
+
+
+def test_export_writes_where_it_is_told(files: SweepFiles, tmp_path: Path) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9])
+    finish_run(files, study)
+    target = tmp_path / "deep" / "hyp.yaml"
+    assert export_best(files.run, target) == target
+    assert read_hyp(target) == read_hyp(files.run / "best_hyp.yaml")
+    with pytest.raises(InputError, match="cannot be written"):
+        export_best(files.run, target / "under_a_file.yaml")
+
+
+def test_export_works_while_the_data_set_is_away(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9])
+    finish_run(files, study)
+    files.data.unlink()
+    assert read_hyp(export_best(files.run)).lr0 == 0.01
+
+
+def test_nothing_to_export_is_said(files: SweepFiles, tmp_path: Path) -> None:
+    study, _ = open_tiny(files)
+    finish_run(files, study)
+    with pytest.raises(WorkFailedError, match="hypsweep resume"):
+        export_best(files.run)
+    with pytest.raises(InputError, match=r"sweep\.yaml"):
+        read_run(tmp_path / "nowhere")

@@ -1,0 +1,177 @@
+"""Sweeps under a real Ray, with a trainable that is quick."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+
+from data_prep.errors import InputError
+from search.results import read_run
+from search.sweep import Options, SweepResult, resume_sweep, run_sweep
+from tests.search.conftest import SweepFiles
+from tests.search.quadratic_trainable import QuadraticTrainable
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.usefixtures("local_ray")]
+
+
+def run(files: SweepFiles, **changes: Any) -> SweepResult:
+    return run_sweep(files.config(**changes), files.run, Options(trainable=QuadraticTrainable))
+
+
+def trials(files: SweepFiles) -> list[FrozenTrial]:
+    return read_run(files.run)[1].get_trials()
+
+
+def listing(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> tuple[SweepFiles, SweepResult, str]:
+    """A sweep in which trials finish, are stopped, diverge, crash for good and crash in passing."""
+    files = SweepFiles(tmp_path_factory.mktemp("eventful"))
+    files.switch("diverge_2")
+    files.switch("crash_3", "always")
+    files.switch("crash_4", "2")
+    text = io.StringIO()
+    config = files.config(trials=14, train={"epochs": 9, "model": "yolov5n"}, scheduler={"grace_period": 3})
+    options = Options(trainable=QuadraticTrainable, console=Console(file=text, width=150))
+    return files, run_sweep(config, files.run, options), text.getvalue()
+
+
+def test_every_trial_is_told_what_it_was(eventful: tuple[SweepFiles, SweepResult, str]) -> None:
+    files, result, _ = eventful
+    found = trials(files)
+    assert len(found) == 14
+    assert Counter(t.state.name for t in found) == Counter(result.states)
+    assert found[2].state == TrialState.FAIL
+    assert found[2].user_attrs["failure"] == "diverged at epoch 2: the loss is NaN"
+    assert found[3].state == TrialState.FAIL
+    assert found[3].user_attrs["failure"] == "crashed: RuntimeError: the disk is on fire"
+    others = [t for t in found if t.number not in (2, 3)]
+    assert {t.state for t in others} == {TrialState.COMPLETE, TrialState.PRUNED}
+    for trial in others:
+        last = max(trial.intermediate_values)
+        assert trial.value == trial.intermediate_values[last]
+        assert (trial.state == TrialState.COMPLETE) is (last == 9)
+        assert sorted(trial.intermediate_values) == list(range(1, last + 1))
+    assert not result.interrupted
+
+
+def test_a_diverged_trial_is_not_run_again_and_a_crashed_one_is(eventful: tuple[SweepFiles, SweepResult, str]) -> None:
+    files, _, _ = eventful
+    epochs = Counter((trial, epoch) for trial, epoch, _ in files.epochs())
+    assert epochs[2, 2] == 1
+    assert epochs[3, 2] == 4  # once and three times more
+    assert epochs[4, 2] == 3
+    assert epochs[4, 1] == 1  # from its checkpoint, not from the start
+
+
+def test_workers_are_reused(eventful: tuple[SweepFiles, SweepResult, str]) -> None:
+    files, _, _ = eventful
+    crashes = 4 + 2  # each takes its worker with it
+    assert len({pid for _, _, pid in files.epochs()}) <= 2 + crashes
+    served = Counter(pid for pid, _ in {(pid, trial) for trial, _, pid in files.epochs()})
+    assert max(served.values()) >= 3
+
+
+def test_what_a_sweep_leaves(eventful: tuple[SweepFiles, SweepResult, str]) -> None:
+    files, result, _ = eventful
+    left = {path.name for path in files.run.iterdir()}
+    assert left >= {"sweep.yaml", "study.journal", "results.csv", "results.parquet", "best_hyp.yaml", "best_train.yaml"}
+    table = pd.read_csv(files.run / "results.csv")
+    assert len(table) == 14
+    assert result.best is not None
+    assert result.best.value == table[table.state == "COMPLETE"].value.max()
+    assert {path.name for path in (files.run / "tensorboard").iterdir()} == {f"trial_{n:05d}" for n in range(14)}
+
+
+def test_progress_is_plain_lines_and_ray_is_silent(
+    eventful: tuple[SweepFiles, SweepResult, str], capfd: pytest.CaptureFixture[str], files: SweepFiles
+) -> None:
+    text = eventful[2]
+    assert "trial 3 FAIL after 1 of 9 epochs" in text
+    assert "14/14 trials" in text
+    capfd.readouterr()
+    run(files, trials=2, train={"epochs": 2})
+    printed = capfd.readouterr()
+    assert printed.out.strip() == ""
+    assert printed.err.strip() == ""
+
+
+def test_a_finished_sweep_is_extended(files: SweepFiles) -> None:
+    run(files, trials=3, train={"epochs": 2})
+    before = trials(files)
+    again = resume_sweep(files.run, options=Options(trainable=QuadraticTrainable))
+    assert sum(again.states.values()) == 3  # nothing to do
+    result = resume_sweep(files.run, trials=2, options=Options(trainable=QuadraticTrainable))
+    after = trials(files)
+    assert sum(result.states.values()) == len(after) == 5
+    assert [(t.params, t.values, t.datetime_complete) for t in after[:3]] == [
+        (t.params, t.values, t.datetime_complete) for t in before
+    ]
+    assert all(t.state.is_finished() for t in after)
+    assert resume_sweep(files.run, trials=1, options=Options(trainable=QuadraticTrainable)).states.keys() == {
+        t.state.name for t in trials(files)
+    }
+    assert len(trials(files)) == 6
+    assert len(pd.read_csv(files.run / "results.csv")) == 6
+
+
+def test_a_folder_that_holds_a_sweep_is_refused_and_left_alone(files: SweepFiles) -> None:
+    run(files, trials=1, train={"epochs": 1})
+    before = listing(files.run)
+    with pytest.raises(InputError, match=r"this sweep already, finished.*hypsweep resume .* --trials N"):
+        run(files, trials=1, train={"epochs": 1})
+    with pytest.raises(InputError, match="holds another sweep"):
+        run(files, trials=2, train={"epochs": 1})
+    (files.run / "sweep.yaml").rename(files.folder / "kept.yaml")
+    with pytest.raises(InputError, match="no new folder"):
+        run(files, trials=1, train={"epochs": 1})
+    (files.folder / "kept.yaml").rename(files.run / "sweep.yaml")
+    assert listing(files.run) == before
+
+
+def test_wrong_input_leaves_nothing_behind(files: SweepFiles) -> None:
+    with pytest.raises(InputError, match="resources: a trial takes 99 CPUs"):
+        run(files, resources={"cpus": 99})
+    assert not files.run.exists()
+    files.run.mkdir()
+    (files.run / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="study_storage"):
+        run(files, study_storage="foo://bar")
+    assert [path.name for path in files.run.iterdir()] == ["notes.txt"]
+    (files.folder / "hyp.yaml").write_text("lr0: 5.0\n")
+    with pytest.raises(InputError, match="lr0 starts at"):
+        run(files, hyp="hyp.yaml")
+    assert [path.name for path in files.run.iterdir()] == ["notes.txt"]
+
+
+def test_a_misspelt_metric_ends_the_sweep_with_the_metrics_there_are(files: SweepFiles) -> None:
+    with pytest.raises(InputError, match=r"`fitnes`.*fitness"):
+        run(files, metric="fitnes", study_storage=f"sqlite:///{files.folder}/study.db")
+    assert not files.run.exists()
+    assert run(files, trials=1, study_storage=f"sqlite:///{files.folder}/study.db").states
+
+
+def test_the_study_may_lie_in_a_database(files: SweepFiles) -> None:
+    result = run(files, trials=2, train={"epochs": 2}, study_storage=f"sqlite:///{files.folder}/study.db")
+    assert sum(result.states.values()) == 2
+    assert not (files.run / "study.journal").exists()
+
+
+def test_checkpoints_go_to_the_storage_path_under_a_name_of_their_own(files: SweepFiles) -> None:
+    run(files, trials=1, train={"epochs": 2}, storage_path="store")
+    shutil.move(files.run, files.folder / "first")
+    run(files, trials=1, train={"epochs": 2}, storage_path="store")
+    roots = sorted((files.folder / "store").iterdir())
+    assert len(roots) == 2
+    assert all(list(root.glob("session_000/trial_00000/checkpoint_*/checkpoint.json")) for root in roots)
