@@ -101,9 +101,10 @@ class Sweep:
     def __post_init__(self) -> None:
         self.config.check_files()
         space = load_space(self.config.space)
-        space.default_params(self.config.base_params())  # raises where the default hyp lies outside the space
+        start = space.default_params(self.config.base_params())  # raises where it lies outside the space
+        sampler = build_sampler(self.config.sampler, space, self.config.seed, defaults=start)
         object.__setattr__(self, "space", space)
-        object.__setattr__(self, "sampler", build_sampler(self.config.sampler, space, self.config.seed))
+        object.__setattr__(self, "sampler", sampler)
 
     def open(self, *, new: bool) -> SweepStudy:
         """Open the sweep's study; see :func:`search.study.open_study`."""

@@ -23,6 +23,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import InputError
 from search.config import ResourcesConfig
+from trainable.hyp import Hyp
+from trainable.settings import TrainSettings
 
 ROOMS = ("data_prep", "trainable", "search")
 
@@ -133,6 +135,37 @@ def check_nodes(resources: ResourcesConfig, paths: Mapping[str, str]) -> None:
             "ports can run code. See https://docs.ray.io/en/latest/ray-security/token-auth.html",
             stacklevel=2,
         )
+
+
+def check_training(resources: ResourcesConfig, settings: TrainSettings, hyp: Hyp) -> None:
+    """Check on one node what would end every trial in the same way: model, weights, device, splits.
+
+    Args:
+        resources:
+            What one trial occupies; the check takes as much.
+        settings:
+            Those of the first trial.
+        hyp:
+            That of the first trial.
+
+    Raises:
+        InputError: See :func:`trainable.preflight.preflight`.
+    """
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=gpus_per_trial(resources))(_preflight)
+    failure = ray.get(task.remote(settings.as_dict(), hyp.as_dict()))
+    if failure is not None:
+        raise InputError(failure)
+
+
+def _preflight(settings: dict[str, Any], hyp: dict[str, float]) -> str | None:
+    """What is wrong, in one sentence. Runs on a node: torch, which it loads, has no place in the driver."""
+    from trainable.preflight import preflight
+
+    try:
+        preflight(TrainSettings.from_mapping(settings), Hyp.from_mapping(hyp))
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _inspect(paths: dict[str, str]) -> tuple[dict[str, str], bool]:

@@ -137,6 +137,8 @@ def _check_machines(sweep: Sweep, options: Options) -> None:
         paths["storage_path"] = storage
     runtime.check_resources(config.resources, growing=options.address is not None)
     runtime.check_nodes(config.resources, paths)
+    if options.trainable is None:
+        runtime.check_training(config.resources, config.settings(), config.base_hyp())
 
 
 @contextmanager

@@ -46,11 +46,12 @@ class DetectionTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train one epoch; see :meth:`trainable.metrics.EpochMetrics.as_dict`.
 
-        A diverged training reports ``failure`` and a NaN ``fitness`` with ``done``.
+        A diverged training reports ``failure`` and a NaN ``fitness`` with ``done``. One that was restored after its
+        last epoch (its worker died before Ray had stopped it) reports that epoch once more.
         """
         loop = self._running()
         try:
-            result = loop.run_epoch().as_dict()
+            result = loop.last if loop.finished else loop.run_epoch().as_dict()
         except DivergedError as error:
             nothing = dict.fromkeys(QUALITY, math.nan)  # whichever of them the sweep looks at
             return nothing | {"epoch": loop.epoch + 1, "failure": str(error), "done": True}

@@ -45,6 +45,8 @@ class EpochLoop:
     Attributes:
         epoch:
             Number of finished epochs.
+        last:
+            What the last of them reported, see :meth:`trainable.metrics.EpochMetrics.as_dict`.
 
     Raises:
         InputError: Model, weights, data set or device are not to be had.
@@ -54,6 +56,7 @@ class EpochLoop:
         self.settings, self.hyp = settings, hyp
         self.parts = set_up(settings, hyp, store or DataStore())
         self.epoch = 0
+        self.last: dict[str, Any] = {}
         self._accumulation = settings.accumulation
         self._last_step = -1
         self._streams = rng.capture()
@@ -83,7 +86,9 @@ class EpochLoop:
         self._streams = rng.capture()
         seconds = time.perf_counter() - started
         speed = len(parts.train.dataset) / max(trained - started, 1e-9)
-        return EpochMetrics(self.epoch, found, losses, rates, seconds, speed, parts.skipped_images)
+        metrics = EpochMetrics(self.epoch, found, losses, rates, seconds, speed, parts.skipped_images)
+        self.last = metrics.as_dict()
+        return metrics
 
     def evaluate(self, batches: EpochBatches) -> Evaluation:
         """Judge the EMA weights as they are."""
@@ -179,7 +184,12 @@ class EpochLoop:
         Raises:
             WorkFailedError: The disk is full or cannot be written.
         """
-        readable = {"epoch": self.epoch, "hyp": self.hyp.as_dict(), "train": self.settings.as_dict()}
+        readable = {
+            "epoch": self.epoch,
+            "metrics": self.last,
+            "hyp": self.hyp.as_dict(),
+            "train": self.settings.as_dict(),
+        }
         write_checkpoint(folder, self.state_dict(), readable)
 
     def load(self, folder: str | Path) -> None:
@@ -188,5 +198,6 @@ class EpochLoop:
         Raises:
             WorkFailedError: There is no whole checkpoint in ``folder``.
         """
-        tensors, _ = read_checkpoint(folder)
+        tensors, readable = read_checkpoint(folder)
         self.load_state_dict(tensors)
+        self.last = readable["metrics"]
