@@ -27,8 +27,11 @@ from data_prep.errors import InputError
 from data_prep.validation import ConfigPath, FrozenModel, describe, read_yaml_mapping
 from search.paths import is_uri
 from search.samplers import SamplerConfig
-from trainable.hyp import Hyp, read_hyp
+from search.space import Space
+from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
+
+SWEEP_YAML, SPACE_YAML, HYP_YAML = "sweep.yaml", "space.yaml", "hyp.yaml"
 
 
 def _resolve(path: str, info: ValidationInfo) -> str:
@@ -151,13 +154,17 @@ class SweepConfig(_Frozen):
         """
         return read_hyp(self.hyp) if self.hyp else Hyp()
 
-    def base_params(self) -> dict[str, Any]:
-        """Hyps and training settings by name, as they are where a trial suggests nothing else.
+    def start(self, space: Space) -> dict[str, Any]:
+        """What trial 0 is started with, by parameter of the space.
+
+        What the hyp file and ``train`` say wins over the space's defaults, and these over YOLOv5's.
 
         Raises:
-            InputError: The hyp file is missing or no hyp.
+            InputError: The hyp file is missing or no hyp, or a value lies outside the space.
         """
-        return {**self.settings().as_dict(), **self.base_hyp().as_dict()}
+        stated = {**self.train, **(read_hyp_values(self.hyp) if self.hyp else {})}
+        known = {**self.settings().as_dict(), **self.base_hyp().as_dict()}
+        return space.default_params({**known, **space.defaults(), **stated})
 
     def check_files(self) -> None:
         """Check that every file that the sweep reads is there.
@@ -170,11 +177,20 @@ class SweepConfig(_Frozen):
             if path and not Path(path).is_file():
                 raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
 
-    def to_yaml(self) -> str:
-        """The text of ``sweep.yaml``."""
+    def files(self) -> dict[str, str]:
+        """What a sweep's folder keeps of its configuration, name to text: enough to repeat it on the same data.
+
+        The space and the hyp are copied, so that a later edit of the originals does not reach into the sweep.
+        ``sweep.yaml``, without which a folder holds no sweep, comes last.
+        """
         values = self.model_dump(mode="json", exclude_none=True)
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        copies = {SPACE_YAML: self.space.read_text(encoding="utf-8")}
+        values["space"] = SPACE_YAML
+        if self.hyp:
+            copies[HYP_YAML] = self.hyp.read_text(encoding="utf-8")
+            values["hyp"] = HYP_YAML
+        return {**copies, SWEEP_YAML: yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}
 
 
 def load_sweep_config(path: str | Path, overrides: Sequence[str] = ()) -> SweepConfig:

@@ -101,7 +101,7 @@ class Sweep:
     def __post_init__(self) -> None:
         self.config.check_files()
         space = load_space(self.config.space)
-        start = space.default_params(self.config.base_params())  # raises where it lies outside the space
+        start = self.config.start(space)
         sampler = build_sampler(self.config.sampler, space, self.config.seed, defaults=start)
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "sampler", sampler)

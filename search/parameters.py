@@ -40,7 +40,7 @@ class _Range(_Parameter):
     log: bool = False
     """Whether samplers see it on a logarithmic scale; needs ``low`` above 0."""
     default: FiniteFloat | None = None
-    """Where the search starts; None takes it from the base hyp."""
+    """Where the search starts unless the sweep's hyp file or ``train`` says; None leaves it to YOLOv5's default."""
 
     # Each check stands at the field that comes last in it, so that the message names that field. A field that
     # is itself wrong is absent from ``info.data``: its own message comes first.
@@ -92,7 +92,7 @@ class IntParameter(_Range):
     high: int
     """Largest value."""
     default: int | None = None
-    """Where the search starts; None takes it from the base hyp."""
+    """Where the search starts unless the sweep's hyp file or ``train`` says; None leaves it to YOLOv5's default."""
 
     def distribution(self) -> IntDistribution:
         """Return what Optuna samples it from."""

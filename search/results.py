@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError, WorkFailedError
-from search.config import SweepConfig, load_sweep_config
+from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.paths import write_bytes, write_text
 from search.samplers import AUTHOR_KEY
 from search.space import load_space
@@ -25,7 +25,6 @@ from trainable.hyp import Hyp, format_hyp
 if TYPE_CHECKING:
     from search.space import Space
 
-SWEEP_YAML = "sweep.yaml"
 RESULTS_CSV = "results.csv"
 RESULTS_PARQUET = "results.parquet"
 BEST_HYP = "best_hyp.yaml"

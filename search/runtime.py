@@ -35,7 +35,7 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the searcher says in one sentence what Ray ends with a traceback
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # the study has the reason; Ray's error.txt has the traceback
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",  # Ray's snapshots are not what we resume from
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # a trial without GPUs does not see any; silences a warning of 2.60
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asks for no GPU sees none; Ray 2.60 would show it all
 }
 _OBJECT_STORE_BYTES = 200 * 2**20  # hyps and metrics are all that passes; Ray would take 30 % of the memory
 _NODE_TIMEOUT_S = 60.0

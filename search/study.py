@@ -204,7 +204,7 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
     )
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
-        study.enqueue_trial(space.default_params(config.base_params()), user_attrs={AUTHOR_KEY: DEFAULT})
+        study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
     return SweepStudy(study, storage, space.distributions())
 
 

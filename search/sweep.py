@@ -16,11 +16,10 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError
 from search import runtime
-from search.config import SweepConfig, load_sweep_config
+from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.driver import CHECKPOINTS, Options, Sweep, SweepResult, conclude, drive
 from search.journal import JOURNAL, driver_lock
 from search.paths import is_uri, write_text
-from search.results import SWEEP_YAML
 from search.study import load_study
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
@@ -48,7 +47,8 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     _refuse_used_folder(sweep)
     with _new_folder(sweep.run_dir), driver_lock(sweep.run_dir), _quiet_optuna(), runtime.ray_runtime(options.address):
         _check_machines(sweep, options)
-        write_text(sweep.run_dir / SWEEP_YAML, config.to_yaml())
+        for name, text in config.files().items():
+            write_text(sweep.run_dir / name, text)
         study = sweep.open(new=True)
         study.study.set_user_attr(_TARGET, config.trials)
         try:
@@ -98,7 +98,8 @@ def _refuse_used_folder(sweep: Sweep) -> None:
         if (run_dir / JOURNAL).exists() or run_dir.is_file():
             raise InputError(f"{run_dir} is no new folder: choose another one for the sweep.")
         return
-    if held.read_text(encoding="utf-8") != sweep.config.to_yaml():
+    files = {run_dir / name: text for name, text in sweep.config.files().items()}
+    if any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in files.items()):
         raise InputError(f"{run_dir} holds another sweep: choose another folder.")
     try:
         trials = load_study(sweep.config, run_dir).get_trials(deepcopy=False)

@@ -130,7 +130,7 @@ class _TrialLog:
 def tag(name: str) -> str:
     """The scalar's tag; what stands before its slash groups it: ``train/box_loss``, ``val/..``, ``metrics/..``."""
     group, _, rest = name.partition("_")
-    if group in ("train", "val") and rest:
+    if group in ("train", "val", "lr") and rest:
         return f"{group}/{rest}"
     return name if "/" in name else f"metrics/{name}"
 

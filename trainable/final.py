@@ -142,7 +142,7 @@ def _worker(config: dict[str, Any]) -> None:
         with checkpoint.as_directory() as folder:
             loop.load(folder)
     if loop.finished:  # killed between its last report and the end
-        _report(loop, {"epoch": loop.epoch}, None)
+        _report(loop, loop.last, None)
     while not loop.finished:
         _report(loop, loop.run_epoch().as_dict(), config["queue"])
 

@@ -126,10 +126,19 @@ class Hyp:
 
 
 def read_hyp(path: str | Path) -> Hyp:
-    """Read a hyp YAML, YOLOv5's own or one that hypsweep wrote.
+    """Read a hyp YAML, YOLOv5's own or one that hypsweep wrote; what it lacks takes YOLOv5's default.
 
     Raises:
         InputError: The file is missing or is no YAML mapping of hyperparameters.
+    """
+    return Hyp.from_mapping(read_hyp_values(path), source=str(path))
+
+
+def read_hyp_values(path: str | Path) -> dict[str, Any]:
+    """Read what a hyp YAML states, and nothing else; see :func:`read_hyp`.
+
+    Raises:
+        InputError: The file is missing or is no YAML mapping.
     """
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -139,7 +148,7 @@ def read_hyp(path: str | Path) -> Hyp:
         raise InputError(f"{path}: is no YAML; give a hyp file like YOLOv5's hyp.scratch-low.yaml.") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: holds no mapping of hyperparameters; give a file like hyp.scratch-low.yaml.")
-    return Hyp.from_mapping(values, source=str(path))
+    return values
 
 
 def format_hyp(hyp: Hyp, header: str = "") -> str:

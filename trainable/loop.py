@@ -80,6 +80,7 @@ class EpochLoop:
         losses = self._train()
         trained = time.perf_counter()
         rates = tuple(float(group["lr"]) for group in parts.optimizer.param_groups)
+        self._stop_if_weights_diverged()
         parts.ema.update_attr(parts.model, include=EMA_ATTRIBUTES)
         found = self.evaluate(parts.val) if parts.val else None
         self.epoch += 1
@@ -143,6 +144,16 @@ class EpochLoop:
             f"(lr0 {self.hyp.lr0:g}); lower lr0 or the loss gains.",
             self.epoch,
         )
+
+    def _stop_if_weights_diverged(self) -> None:
+        """The last step of an epoch can ruin the weights after its loss was fine; they would score 0, not fail."""
+        finite = torch.stack([torch.isfinite(value).all() for value in self.parts.ema.ema.parameters()])
+        if not bool(finite.all()):
+            raise DivergedError(
+                f"diverged in epoch {self.epoch + 1}: the weights are no longer finite (lr0 {self.hyp.lr0:g}); "
+                "lower lr0 or the loss gains.",
+                self.epoch,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors and plain numbers."""

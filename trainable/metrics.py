@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 from trainable.yolov5_parts import ap_per_class
 
+LR_GROUPS = ("bias", "weight", "norm")
+"""YOLOv5's parameter groups in its order (its ``x/lr0``, ``x/lr1``, ``x/lr2``); ``weight`` has the weight decay."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -75,7 +78,7 @@ class EpochMetrics:
     """None where the training has no validation split."""
     train: Losses
     learning_rates: tuple[float, ...]
-    """Of the parameter groups in YOLOv5's order: biases, weights with decay, normalisation weights."""
+    """At the end of the epoch, of the parameter groups ``LR_GROUPS``."""
     epoch_seconds: float
     """Training and validation together."""
     images_per_second: float
@@ -86,7 +89,7 @@ class EpochMetrics:
     def as_dict(self) -> dict[str, Any]:
         """One level of plain numbers under the names that sweeps and TensorBoard use, and ``per_class`` below it."""
         flat: dict[str, Any] = {"epoch": self.epoch} | self.train.as_dict("train")
-        flat |= {f"lr{group}": value for group, value in enumerate(self.learning_rates)}
+        flat |= {f"lr_{group}": value for group, value in zip(LR_GROUPS, self.learning_rates, strict=True)}
         flat |= {"epoch_seconds": self.epoch_seconds, "images_per_second": self.images_per_second}
         flat["skipped_images"] = self.skipped_images
         return flat | (self.evaluation.as_dict() if self.evaluation else {})

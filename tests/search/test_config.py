@@ -8,6 +8,7 @@ import yaml
 
 from data_prep.errors import InputError
 from search.config import SchedulerConfig, load_sweep_config
+from search.space import Space
 from tests.search.conftest import SweepFiles
 
 
@@ -77,9 +78,11 @@ def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
     config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3)
     elsewhere = files.folder / "run"
     elsewhere.mkdir()
-    (elsewhere / "sweep.yaml").write_text(config.to_yaml())
+    for name, text in config.files().items():
+        (elsewhere / name).write_text(text)
     again = load_sweep_config(elsewhere / "sweep.yaml")
-    assert again.to_yaml() == config.to_yaml()
+    assert again.files() == config.files()
+    assert again.space == elsewhere / "space.yaml"
     assert again.settings() == config.settings()
     assert again.sampler.members.model_fields_set == {"random"}
 
@@ -102,3 +105,28 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, text: str | None, wo
 @pytest.mark.parametrize(("epochs", "expected"), [(3, 1), (9, 1), (27, 3), (100, 11)])
 def test_the_first_rung_is_a_ninth_of_the_epochs(epochs: int, expected: int) -> None:
     assert SchedulerConfig().first_rung(epochs) == expected
+
+
+def test_trial_0_starts_from_what_is_stated_before_the_spaces_defaults(files: SweepFiles) -> None:
+    space = Space.model_validate(
+        {
+            "parameters": {
+                "lr0": {"low": 0.001, "high": 0.1, "default": 0.02},
+                "box": {"low": 0.02, "high": 0.2, "default": 0.1},
+                "scale": {"low": 0.0, "high": 0.9},
+                "optimizer": {"choices": ["SGD", "AdamW"], "default": "AdamW"},
+                "lr_schedule": {"choices": ["linear", "cosine"], "default": "cosine"},
+            }
+        }
+    )
+    hyp = files.folder / "stated.yaml"
+    hyp.write_text("lr0: 0.03\n")
+    config = files.config(hyp=str(hyp), train={"epochs": 3, "optimizer": "SGD"})
+
+    assert config.start(space) == {
+        "lr0": 0.03,  # the hyp file
+        "box": 0.1,  # the space
+        "scale": 0.5,  # YOLOv5
+        "optimizer": "SGD",  # train
+        "lr_schedule": "cosine",  # the space
+    }

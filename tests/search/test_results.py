@@ -33,7 +33,8 @@ def add(study: SweepStudy, state: TrialState | None, values: list[float], **more
 
 def finish_run(files: SweepFiles, study: SweepStudy, **changes: Any) -> None:
     config = files.config(**changes)
-    (files.run / "sweep.yaml").write_text(config.to_yaml())
+    for name, text in config.files().items():
+        (files.run / name).write_text(text)
     write_results(study.study, load_sweep_config(files.run / "sweep.yaml"), load_space(config.space), files.run)
 
 

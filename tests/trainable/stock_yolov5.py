@@ -41,7 +41,7 @@ def train(spec: dict) -> list[dict]:
         numbers = [float(value) for value in values]
         names = [
             "train_box_loss", "train_obj_loss", "train_cls_loss", "precision", "recall", "map50", "map50_95",
-            "val_box_loss", "val_obj_loss", "val_cls_loss", "lr0", "lr1", "lr2",
+            "val_box_loss", "val_obj_loss", "val_cls_loss", "lr_bias", "lr_weight", "lr_norm",
         ]  # fmt: skip
         row = dict(zip(names, numbers, strict=False))
         row["per_class_map50_95"] = numbers[13 : 13 + classes]

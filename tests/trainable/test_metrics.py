@@ -61,12 +61,14 @@ def test_nothing_found_is_zero_for_each_labelled_class() -> None:
 
 def test_an_epoch_is_one_flat_mapping() -> None:
     quality = ClassMetrics(0.5, 0.6, 0.7, 0.4, 0.3)
-    epoch = EpochMetrics(2, Evaluation(quality, {"pig": quality}, Losses(1, 2, 3)), Losses(4, 5, 6), (0.1, 0.2), 7, 8)
+    epoch = EpochMetrics(
+        2, Evaluation(quality, {"pig": quality}, Losses(1, 2, 3)), Losses(4, 5, 6), (0.1, 0.2, 0.3), 7, 8
+    )
 
     flat = epoch.as_dict()
 
     assert flat["fitness"] == pytest.approx(0.1 * 0.7 + 0.9 * 0.3)
-    assert (flat["train_box_loss"], flat["val_cls_loss"], flat["lr1"]) == (4, 3, 0.2)
+    assert (flat["train_box_loss"], flat["val_cls_loss"], flat["lr_weight"]) == (4, 3, 0.2)
     assert flat["per_class"]["pig"]["map75"] == 0.4
 
 
