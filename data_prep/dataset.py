@@ -15,6 +15,8 @@ from data_prep.errors import InputError
 from data_prep.records import IMAGE_SUFFIXES
 from data_prep.validation import read_yaml_mapping
 
+#: Lies beside the ``data.yaml`` of a data set that ``prepare`` wrote (see :mod:`data_prep.manifest`).
+PREPARED = "manifest.json"
 #: Keys that name pictures. ``mini_train`` and ``full`` are ours; stock YOLOv5 ignores them.
 SPLIT_KEYS = ("train", "val", "test", "mini_train", "full")
 
@@ -110,6 +112,9 @@ def _root(file: Path, path: object) -> Path:
         return file.parent
     if not isinstance(path, str):
         raise InputError(f"{file}: `path` (={path!r}) is no folder name; correct it or remove it")
+    # A prepared set is whole in its folder: a copy of it must not read the original's pictures.
+    if (file.parent / PREPARED).is_file():
+        return file.parent
     stated = Path(file.parent, Path(path).expanduser())
     return stated.resolve() if stated.is_dir() else file.parent
 

@@ -80,6 +80,25 @@ def newest_checkpoint(root: str, number: int, below: int) -> FoundCheckpoint | N
     return max(found, default=None)
 
 
+def discard(root: str, number: int) -> None:
+    """Delete the checkpoints of a trial that has ended: nothing goes on from them.
+
+    Args:
+        root:
+            Path or URI of the sweep's checkpoints.
+        number:
+            The trial's number in the study.
+
+    Raises:
+        OSError: The storage refuses.
+    """
+    filesystem, base = FileSystem.from_uri(root)
+    for session in _folders(filesystem, base, "session_"):
+        trial = f"{base}/{session}/{trial_dirname(number)}"
+        for name in _folders(filesystem, trial, "checkpoint_"):
+            filesystem.delete_dir(f"{trial}/{name}")
+
+
 def _folders(filesystem: FileSystem, base: str, prefix: str) -> list[str]:
     entries = filesystem.get_file_info(FileSelector(base, allow_not_found=True))
     return [e.base_name for e in entries if e.type == FileType.Directory and e.base_name.startswith(prefix)]

@@ -21,6 +21,7 @@ from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.paths import join
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, best_trial, write_results
+from search.retention import DiscardEnded, discard_quietly
 from search.samplers import build_sampler
 from search.scheduler import build_scheduler
 from search.searcher import StudySearcher, TrialPlan
@@ -123,10 +124,10 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     crashes = CrashReasons()
     searcher = StudySearcher(study, _plan(sweep, target), _finder(root, epochs), crashes.reason)
     shown = ProgressCallback(study, target, epochs, options.console, options.on_progress)
-    board = TensorBoardCallback(sweep.run_dir / TENSORBOARD, config.metric)
+    board = TensorBoardCallback(sweep.run_dir / TENSORBOARD, config.metric, sweep.space.parameters)
     with interruptible(options.say) as interrupt:
         stopper = SweepStopper(config.metric, lambda: interrupt.requested or searcher.error is not None)
-        run_config = _run_config(config, root, stopper, [crashes, board, shown])
+        run_config = _run_config(config, root, stopper, [crashes, board, shown, DiscardEnded(root)])
         try:
             _tuner(sweep, study, searcher, run_config, options).fit()
         except TuneError as error:
@@ -137,6 +138,9 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
             raise failed from error
         finally:
             shown.close()
+        for trial in study.trials():
+            if trial.state.is_finished():  # a checkpoint can reach the storage after its trial has ended
+                discard_quietly(root, trial.number)
         result = conclude(sweep, study, interrupted=_is_cut_short(interrupt, searcher, study, target))
     if searcher.error is not None:
         raise searcher.error

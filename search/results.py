@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 RESULTS_CSV = "results.csv"
 RESULTS_PARQUET = "results.parquet"
 BEST_HYP = "best_hyp.yaml"
+QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
+"""What a header and a summary show of a trial's metrics."""
+NOT_IN_STOCK = {"nominal_batch_size": 64, "min_warmup_iterations": 100}
+"""Training settings that stock YOLOv5 has as constants."""
 BEST_TRAIN = "best_train.yaml"
 
 
@@ -41,11 +45,14 @@ class BestTrial(NamedTuple):
             Its value of the metric at ``epoch``.
         epoch:
             Its last finished epoch.
+        default_value:
+            Value at that epoch of trial 0, the hyp that the sweep started from; None where it did not get there.
     """
 
     trial: FrozenTrial
     value: float
     epoch: int
+    default_value: float | None = None
 
 
 def best_trial(study: optuna.Study) -> BestTrial | None:
@@ -61,7 +68,10 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     complete = [t for t in trials if t.state == TrialState.COMPLETE]
     reached = [BestTrial(t, t.intermediate_values[_last(t)], _last(t)) for t in complete or trials]
     # Of two equal ones the earlier wins: nothing is gained by leaving the default hyp, which is trial 0.
-    return max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
+    best = max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
+    if best is None or trials[0].number != 0:
+        return best
+    return best._replace(default_value=trials[0].intermediate_values.get(best.epoch))
 
 
 def _last(trial: FrozenTrial) -> int:
@@ -154,14 +164,29 @@ def _header(best: BestTrial, config: SweepConfig) -> str:
     author = trial.user_attrs.get(AUTHOR_KEY, "unknown")
     lines = [
         f"hypsweep: sweep {config.name}, trial {trial.number} ({trial.state.name}, by {author})",
-        f"{config.metric} {best.value:.5g} after {best.epoch} of {config.epochs} epochs",
-        "metrics: " + ", ".join(f"{k} {v:.4g}" for k, v in metrics.items() if "/" not in k),
+        f"{config.metric} {best.value:.5g} after {best.epoch} of {config.epochs} epochs; {beside_default(best)}",
+        "metrics: " + ", ".join(f"{name} {metrics[name]:.4g}" for name in QUALITY if name in metrics),
         f"seed: sweep {config.seed}, training {config.settings().seed}",
         f"date: {ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     ]
+    settings = config.settings()
+    unlike = [
+        f"{name} {getattr(settings, name)}" for name in NOT_IN_STOCK if getattr(settings, name) != NOT_IN_STOCK[name]
+    ]
+    if unlike:
+        lines.append(f"trained with {' and '.join(unlike)}, for which stock YOLOv5 has no option")
     if trial.state != TrialState.COMPLETE:
         lines.append("No trial has reached its last epoch yet: this one is the best of those trained longest.")
     return "\n".join(lines)
+
+
+def beside_default(best: BestTrial) -> str:
+    """How the best trial stands beside trial 0, in words."""
+    if best.trial.number == 0:
+        return "it is the hyp that the sweep started from"
+    if best.default_value is None:
+        return "the hyp that the sweep started from did not get so far"
+    return f"the hyp that the sweep started from: {best.default_value:.5g} (one training each: mind the noise)"
 
 
 def read_run(run_dir: str | Path) -> tuple[SweepConfig, optuna.Study]:

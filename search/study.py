@@ -228,7 +228,7 @@ def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
     distributions = {name: distribution_to_json(d) for name, d in space.distributions().items()}
     return {
         "space": dict(sorted(distributions.items())),
-        "data": _fingerprint(Path(config.data)),
+        "data": fingerprint(Path(config.data)),
         "metric": config.metric,
         "mode": config.mode,
         "epochs": train.pop("epochs"),
@@ -237,7 +237,7 @@ def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
     }
 
 
-def _fingerprint(data: Path) -> str:
+def fingerprint(data: Path) -> str:
     """Digest of a data set: of its manifest where it has one, else of its ``data.yaml``. The folder may move."""
     manifest = data.with_name("manifest.json")
     return hashlib.sha256((manifest if manifest.is_file() else data).read_bytes()).hexdigest()

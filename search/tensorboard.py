@@ -8,7 +8,7 @@ at once: an epoch that a resumed trial goes on from is always there, and one tha
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,22 @@ from tensorboard.backend.event_processing.event_file_loader import (  # type: ig
     EventFileLoader,
 )
 from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.api_pb2 import Status
 from tensorboardX.proto.event_pb2 import Event
-from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData, SessionEndInfo
+from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.summary import hparams
 
 from search.checkpoints import trial_dirname
 from search.scheduler import TIME_ATTR
-from search.searcher import metrics_of
+from search.searcher import FAILURE_KEY, metrics_of
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 FOLDER = "tensorboard"
 _PREFIX = "events"
+_RUN = ("epoch_seconds", "images_per_second", "skipped_images")
 
 
 class TensorBoardCallback(Callback):
@@ -41,11 +44,14 @@ class TensorBoardCallback(Callback):
             Where the trials' folders go.
         metric:
             The optimized value, the first column of the HPARAMS tab.
+        searched:
+            Names of the parameters that the HPARAMS tab shows; the others are the same in all trials.
     """
 
-    def __init__(self, folder: Path, metric: str) -> None:
+    def __init__(self, folder: Path, metric: str, searched: Collection[str]) -> None:
         self._folder = folder
         self._metric = metric
+        self._searched = tuple(searched)
         self._logs: dict[int, _TrialLog] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
@@ -53,6 +59,7 @@ class TensorBoardCallback(Callback):
         number = trial.config["trial_number"]
         if number not in self._logs:
             values = {**trial.config["train"], **trial.config["hyp"]}
+            values = {name: values[name] for name in self._searched if name in values}
             self._logs[number] = _TrialLog(self._folder / trial_dirname(number), values, self._metric)
 
     def on_trial_result(
@@ -69,26 +76,32 @@ class TensorBoardCallback(Callback):
             log.write(int(result[TIME_ATTR]), metrics_of(flatten_dict(result)))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """Mark the trial as ended."""
-        self._close(trial, ended=True)
+        """Mark the trial as ended; one that diverged has failed."""
+        failed = bool((trial.last_result or {}).get(FAILURE_KEY))
+        self._close(trial, "STATUS_FAILURE" if failed else "STATUS_SUCCESS")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """Mark the trial as ended."""
-        self._close(trial, ended=True)
+        """Mark the trial as failed."""
+        self._close(trial, "STATUS_FAILURE")
 
     def on_experiment_end(self, trials: list[Trial], **info: object) -> None:
         """Close what an interrupted sweep leaves open."""
         for log in self._logs.values():
-            log.close(ended=False)
+            log.close()
         self._logs.clear()
 
-    def _close(self, trial: Trial, *, ended: bool) -> None:
+    def _close(self, trial: Trial, status: str) -> None:
         log = self._logs.pop(trial.config["trial_number"], None)
         if log is not None:
-            log.close(ended=ended)
+            log.close(status)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_folder": self._folder, "_metric": self._metric, "_logs": {}}  # open files cannot be pickled
+        return {
+            "_folder": self._folder,
+            "_metric": self._metric,
+            "_searched": self._searched,
+            "_logs": {},
+        }  # open files cannot be pickled
 
 
 class _TrialLog:
@@ -103,7 +116,7 @@ class _TrialLog:
         self._last_step = last_step(folder)
         self._writer = EventsWriter(str(folder / _PREFIX), f".{time.time_ns()}")  # its own stamp counts seconds only
         shown = dict.fromkeys(tag(name) for name in (metric, "map50", "map50_95"))
-        experiment, start, self._end = hparams(dict(values), shown)
+        experiment, start, _ = hparams(dict(values), shown)
         self._write(Event(summary=experiment))
         self._write(Event(summary=start))
         self._writer.flush()
@@ -117,9 +130,10 @@ class _TrialLog:
         self._write(Event(summary=Summary(value=values), step=epoch))
         self._writer.flush()
 
-    def close(self, *, ended: bool) -> None:
-        if ended:
-            self._write(Event(summary=self._end))
+    def close(self, status: str | None = None) -> None:
+        """Close the file; with a status the trial has ended, and HPARAMS shows it."""
+        if status is not None:
+            self._write(Event(summary=session_end(status)))
         self._writer.close()
 
     def _write(self, event: Event) -> None:
@@ -127,8 +141,18 @@ class _TrialLog:
         self._writer.write_event(event)
 
 
+def session_end(status: str) -> Summary:
+    """The record that HPARAMS reads a trial's end from; tensorboardX itself writes ``STATUS_SUCCESS`` alone."""
+    content = HParamsPluginData(session_end_info=SessionEndInfo(status=Status.Value(status)), version=0)
+    plugin = SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString())
+    value = Summary.Value(tag="_hparams_/session_end_info", metadata=SummaryMetadata(plugin_data=plugin))
+    return Summary(value=[value])
+
+
 def tag(name: str) -> str:
     """The scalar's tag; what stands before its slash groups it: ``train/box_loss``, ``val/..``, ``metrics/..``."""
+    if name in _RUN:
+        return f"run/{name}"
     group, _, rest = name.partition("_")
     if group in ("train", "val", "lr") and rest:
         return f"{group}/{rest}"

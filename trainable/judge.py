@@ -6,10 +6,12 @@ from pathlib import Path
 
 from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError
-from trainable.dataset import DataStore
+from trainable.batches import EpochBatches
+from trainable.dataset import DataStore, YoloDataset
 from trainable.hyp import Hyp
+from trainable.image_bank import ImageBank
 from trainable.metrics import Evaluation
-from trainable.parts import attach, input_size, scaled_hyp, select_device, val_batches
+from trainable.parts import attach, input_size, scaled_hyp, select_device
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
 from trainable.weights import build_model, load_state, transfer
@@ -17,13 +19,16 @@ from trainable.yolov5_parts import ComputeLoss
 
 
 def judge(weights: str | Path, settings: TrainSettings, hyp: Hyp, *, data: str | Path, split: str) -> Evaluation:
-    """Judge ``weights`` on one split, in float32, as the validation after an epoch does.
+    """Judge ``weights`` on one split, in float32, as ``yolov5 val --batch-size 1`` does.
+
+    One image at a time: in a batch images are padded to a common shape, so that a figure would depend on which images
+    happen to share one.
 
     Args:
         weights:
             A checkpoint of the model that ``settings`` names, with as many classes as ``data`` has.
         settings:
-            Model, image size, batch and device.
+            Model, image size and device.
         hyp:
             Scales the losses; the metrics do not depend on it.
         data:
@@ -45,6 +50,11 @@ def judge(weights: str | Path, settings: TrainSettings, hyp: Hyp, *, data: str |
         )
     model = model.to(device)
     stride, image_size = input_size(model, settings)
-    batches = val_batches(settings, split, described, DataStore(), image_size, stride)
+    images = DataStore().images(described, split)
+    bank = ImageBank(images.files, image_size, augmented=False, keep=False)
+    dataset = YoloDataset(
+        images, bank, image_size=image_size, batch_size=1, hyp=None, rect=True, stride=stride, pad=0.5
+    )
+    batches = EpochBatches(dataset, batch_size=1, shuffle=False, workers=settings.workers)
     attach(model, scaled_hyp(hyp, settings, model, len(described.names), image_size), described.names)
     return evaluate(model, batches.epoch(0), ComputeLoss(model), described.names, device)

@@ -87,7 +87,7 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     train = _train_batches(settings, hyp, data, store, image_size)
     val = None
     if settings.val_split is not None:
-        val = val_batches(settings, settings.val_split, data, store, image_size, stride)
+        val = _val_batches(settings, settings.val_split, data, store, image_size, stride)
     if settings.autoanchor:
         check_anchors(train.dataset, model=model, thr=hyp.anchor_t, imgsz=image_size)
     model.half().float()  # YOLOv5: "pre-reduce anchor precision"; it rounds the weights, too
@@ -130,10 +130,10 @@ def _train_batches(
     return EpochBatches(dataset, settings.batch_size, shuffle=True, seed=settings.seed, workers=settings.workers)
 
 
-def val_batches(
+def _val_batches(
     settings: TrainSettings, split: str, data: DatasetYaml, store: DataStore, image_size: int, stride: int
 ) -> EpochBatches:
-    """Validation batches of twice the size, rectangular and padded by half a stride, as YOLOv5 has them."""
+    """Validation batches of twice the training's size, rectangular and padded by half a stride, as YOLOv5 has them."""
     images = store.images(data, split)
     bank = store.bank(data, split, image_size, augmented=False, keep=settings.cache == "ram")
     batch_size = settings.batch_size * 2

@@ -101,3 +101,15 @@ def test_missing_yaml_is_named(tmp_path: Path) -> None:
 
 def test_only_the_last_folder_named_images_becomes_labels() -> None:
     assert label_path(Path("/images/set/images/train/a.jpg")) == Path("/images/set/labels/train/a.txt")
+
+
+def test_a_copied_prepared_set_reads_its_own_pictures(tmp_path: Path) -> None:
+    for name in ("original", "copy"):
+        for split in ("train", "valid"):
+            (tmp_path / name / "images" / split).mkdir(parents=True)
+    text = f"path: {tmp_path / 'original'}\ntrain: images/train\nval: images/valid\nnames: [pig]\n"
+    (tmp_path / "copy" / "data.yaml").write_text(text)
+
+    assert read_data_yaml(tmp_path / "copy" / "data.yaml").path == tmp_path / "original"
+    (tmp_path / "copy" / "manifest.json").write_text("{}")  # prepared by hypsweep
+    assert read_data_yaml(tmp_path / "copy" / "data.yaml").path == tmp_path / "copy"

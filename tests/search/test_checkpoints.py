@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.checkpoints import newest_checkpoint, next_session
+from search.checkpoints import discard, newest_checkpoint, next_session
 
 
 def put(root: Path, session: str, trial: int, folder: str, epoch: int | None, *, tensors: int | None = None) -> Path:
@@ -69,3 +69,16 @@ def test_sessions_are_never_used_twice(tmp_path: Path) -> None:
     (tmp_path / "session_000").mkdir()
     (tmp_path / "session_004").mkdir()
     assert next_session(str(tmp_path)) == "session_005"
+
+
+def test_a_trials_checkpoints_can_be_discarded_without_its_neighbours(tmp_path: Path) -> None:
+    for session in ("session_000", "session_001"):
+        for trial in ("trial_00003", "trial_00004"):
+            folder = tmp_path / session / trial / "checkpoint_000000"
+            folder.mkdir(parents=True)
+            (folder / "checkpoint.json").write_text('{"epoch": 1}')
+
+    discard(str(tmp_path), 3)
+
+    assert newest_checkpoint(str(tmp_path), 3, below=9) is None
+    assert newest_checkpoint(str(tmp_path), 4, below=9) is not None

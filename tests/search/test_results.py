@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError, WorkFailedError
 from search.config import load_sweep_config
-from search.results import best_trial, export_best, read_run, results_table, write_results
+from search.results import beside_default, best_trial, export_best, read_run, results_table, write_results
 from search.space import load_space
 from search.study import BEST, LAST, SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
@@ -177,3 +177,14 @@ def test_nothing_to_export_is_said(files: SweepFiles, tmp_path: Path) -> None:
         export_best(files.run)
     with pytest.raises(InputError, match=r"sweep\.yaml"):
         read_run(tmp_path / "nowhere")
+
+
+def test_the_best_stands_beside_the_default(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, train={"epochs": 2})
+    add(study, TrialState.COMPLETE, [0.1, 0.3])
+    assert beside_default(best_trial(study.study)) == "it is the hyp that the sweep started from"
+    add(study, TrialState.COMPLETE, [0.2, 0.4])
+    best = best_trial(study.study)
+    assert best is not None
+    assert best.default_value == 0.3
+    assert "0.3" in beside_default(best)

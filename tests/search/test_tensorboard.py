@@ -17,7 +17,8 @@ CONFIG = {
     "train": {"optimizer": "SGD", "epochs": 9, "weights": None},
     "checkpoint": None,
 }
-TRIAL: Any = SimpleNamespace(config=CONFIG)
+TRIAL: Any = SimpleNamespace(config=CONFIG, last_result={})
+SEARCHED = ("lr0", "mosaic", "optimizer")
 
 
 def report(board: TensorBoardCallback, epoch: int, fitness: float) -> None:
@@ -31,7 +32,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_every_epoch_has_its_scalars(tmp_path: Path) -> None:
-    board = TensorBoardCallback(tmp_path, "fitness")
+    board = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
     board.on_trial_start(0, [], TRIAL)
     report(board, 1, 0.25)
     report(board, 2, 0.5)
@@ -44,14 +45,14 @@ def test_every_epoch_has_its_scalars(tmp_path: Path) -> None:
 
 
 def test_a_resumed_trial_does_not_double_its_points(tmp_path: Path) -> None:
-    first = TensorBoardCallback(tmp_path, "fitness")
+    first = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
     first.on_trial_start(0, [], TRIAL)
     report(first, 1, 0.25)
     report(first, 2, 0.5)
     (file,) = (tmp_path / "trial_00003").iterdir()
     with file.open("ab") as stream:
         stream.write(b"\x30\x00\x00\x00half a record")  # a kill in mid-write
-    second = TensorBoardCallback(tmp_path, "fitness")
+    second = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
     second.on_trial_start(0, [], TRIAL)
     report(second, 2, 0.5)
     report(second, 3, 0.75)
@@ -63,7 +64,7 @@ def test_a_resumed_trial_does_not_double_its_points(tmp_path: Path) -> None:
 
 
 def test_the_hparams_tab_gets_hyps_and_the_metric(tmp_path: Path) -> None:
-    board = TensorBoardCallback(tmp_path, "fitness")
+    board = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
     board.on_trial_start(0, [], TRIAL)
     report(board, 1, 0.25)
     board.on_trial_complete(0, [], TRIAL)
@@ -82,7 +83,7 @@ def test_the_hparams_tab_gets_hyps_and_the_metric(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_trial_is_not_marked_as_ended(tmp_path: Path) -> None:
-    board = TensorBoardCallback(tmp_path, "fitness")
+    board = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
     board.on_trial_start(0, [], TRIAL)
     board.on_experiment_end([])
     events = EventAccumulator(str(tmp_path / "trial_00003")).Reload()
@@ -101,3 +102,24 @@ def test_an_empty_folder_has_no_step(tmp_path: Path) -> None:
 )
 def test_tags_are_grouped(name: str, expected: str) -> None:
     assert tag(name) == expected
+
+
+@pytest.mark.parametrize(("last_result", "status"), [({}, 1), ({"failure": "diverged"}, 2)])
+def test_hparams_say_whether_a_trial_failed(tmp_path: Path, last_result: dict[str, Any], status: int) -> None:
+    board = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
+    trial: Any = SimpleNamespace(config=CONFIG, last_result=last_result)
+    board.on_trial_start(0, [], trial)
+    board.on_trial_complete(0, [], trial)
+
+    events = EventAccumulator(str(tmp_path / "trial_00003")).Reload()
+    content = events.summary_metadata["_hparams_/session_end_info"].plugin_data.content
+    assert metadata.parse_session_end_info_plugin_data(content).status == status
+
+
+def test_hparams_show_what_is_searched_and_nothing_else(tmp_path: Path) -> None:
+    board = TensorBoardCallback(tmp_path, "fitness", ("lr0", "optimizer"))
+    board.on_trial_start(0, [], TRIAL)
+
+    events = EventAccumulator(str(tmp_path / "trial_00003")).Reload()
+    content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    assert set(metadata.parse_session_start_info_plugin_data(content).hparams) == {"lr0", "optimizer"}
