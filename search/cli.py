@@ -1,0 +1,218 @@
+"""``hypsweep``: each command is a thin shell over one documented Python call."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+
+from data_prep.errors import HypsweepError
+
+app = typer.Typer(
+    name="hypsweep",
+    help="Find the best hyperparameters for a YOLOv5 detector on your own pictures, and train it with them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Address = Annotated[str | None, typer.Option(help="Ray cluster to run on, host:port or `auto`; a local Ray if absent.")]
+Run = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hypsweep {version('hypsweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[  # noqa: ARG001  its callback acts
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Find the best hyperparameters for a YOLOv5 detector on your own pictures, and train it with them."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"), address: Address = None
+) -> None:
+    """Draw a herd, prepare it, sweep, and promote the best hyp to finished weights, on a CPU in minutes."""
+    from search.demo import run_demo
+    from search.display import demo_summary, picture_progress, sweep_options
+
+    console = Console()
+    with picture_progress(console) as progress:
+        result = run_demo(out, sweep_options(console, address), progress)
+    demo_summary(console, result)
+    _exit_if_interrupted(result.sweep.interrupted)
+
+
+@app.command()
+def prepare(
+    config: Annotated[Path, typer.Argument(help="YAML that says which raw data to read and how to split it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the data set; datasets/<config name> if absent.")] = None,
+) -> None:
+    """Turn raw data into a stratified, reproducible YOLO data set."""
+    from data_prep.config import load_prepare_config
+    from data_prep.prepare import prepare as run
+    from search.display import dataset_summary, picture_progress
+
+    console = Console()
+    with picture_progress(console) as progress:
+        data = run(load_prepare_config(config), out or Path("datasets") / config.stem, progress)
+    dataset_summary(console, data)
+
+
+@app.command()
+def sweep(
+    config: Annotated[Path, typer.Argument(help="YAML that says what is swept.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the sweep; runs/<name> if absent.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a dotted key, e.g. train.epochs=20."),
+    ] = None,
+    address: Address = None,
+) -> None:
+    """Search the hyperparameters."""
+    from search.config import load_sweep_config
+    from search.display import sweep_options, sweep_summary
+
+    console, loaded = Console(), load_sweep_config(config, set_ or ())
+    from search.sweep import run_sweep  # loads Ray, which takes seconds; a wrong config is said before
+
+    result = run_sweep(loaded, out or Path("runs") / loaded.name, sweep_options(console, address))
+    sweep_summary(console, result)
+    _exit_if_interrupted(result.interrupted)
+
+
+@app.command()
+def resume(
+    run: Run,
+    trials: Annotated[int | None, typer.Option(help="Trials to add to those that were planned.")] = None,
+    address: Address = None,
+) -> None:
+    """Go on with a sweep after a crash or Ctrl-C, or add trials to a finished one."""
+    from search.display import sweep_options, sweep_summary
+    from search.sweep import resume_sweep
+
+    console = Console()
+    result = resume_sweep(run, trials, sweep_options(console, address))
+    sweep_summary(console, result)
+    _exit_if_interrupted(result.interrupted)
+
+
+@app.command()
+def status(
+    run: Run, as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
+) -> None:
+    """Show the trials of a sweep and the best so far; its driver may be at work."""
+    from search.display import status_table
+    from search.status import sweep_status
+
+    found = sweep_status(run)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        status_table(Console(), found)
+
+
+@app.command()
+def export(
+    run: Run,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; best_hyp.yaml if absent.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Write the best hyp as a YAML for `yolov5 train --hyp`."""
+    from search.results import export_best
+
+    path = export_best(run, out)
+    if as_json:
+        _print_json({"hyp": str(path)})
+    else:
+        typer.echo(path)
+
+
+@app.command()
+def promote(
+    run: Run,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of the final training; the sweep's if absent.")
+    ] = None,
+    max_megabytes: Annotated[float, typer.Option(help="Largest weights file, in 10^6 bytes.")] = 100.0,
+    address: Address = None,
+) -> None:
+    """Train the best hyp on the full data set and write finished weights."""
+    from search.display import final_epochs, promotion_summary
+    from search.promote import PromoteOptions
+    from search.promote import promote as run_promotion
+
+    console = Console()
+    chosen = PromoteOptions(epochs=epochs, max_megabytes=max_megabytes, address=address, on_epoch=final_epochs(console))
+    promotion_summary(console, run_promotion(run, chosen))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: runs the command; a wrong input ends with 2, failed work with 1, each in one sentence.
+
+    Args:
+        arguments:
+            What stands behind ``hypsweep``; None takes it from the command line. ``--debug`` may stand anywhere.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    others = [argument for argument in given if argument != "--debug"]
+    debug = len(others) < len(given)
+    try:
+        # Not standalone: an error of usage is to look like any other. Returns the code of a `typer.Exit`.
+        sys.exit(app(["--debug", *others] if debug else others, prog_name="hypsweep", standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        _end(error, error.format_message(), error.exit_code, debug=False)
+    except click.UsageError as error:
+        _end(error, f"error: {_usage(error)}", error.exit_code, debug=debug)
+    except HypsweepError as error:
+        _end(error, f"error: {error}", error.exit_code, debug=debug)
+    # Whatever else happens is a fault of hypsweep or of the machine; a traceback is no message for its user.
+    except Exception as error:
+        text = f"error: {type(error).__name__}: {error} (run it again with `hypsweep --debug ...` for the traceback)"
+        _end(error, text, 1, debug=debug)
+
+
+def _usage(error: click.UsageError) -> str:
+    """A mistake in the command line itself, with where to look it up."""
+    command = error.ctx.command_path if error.ctx else "hypsweep"
+    text = error.format_message().rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}: see `{command} --help`."
+
+
+def _end(error: BaseException, message: str, code: int, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    sys.stderr.write(message + "\n")
+    sys.exit(code)
+
+
+def _exit_if_interrupted(interrupted: bool) -> None:
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def _print_json(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps(values, allow_nan=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""The demo: the whole job on an embedded data set, in minutes on a CPU."""
+
+from __future__ import annotations
+
+from search.demo.run import DemoResult, run_demo
+
+__all__ = ["DemoResult", "run_demo"]

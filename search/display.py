@@ -1,0 +1,153 @@
+"""What the command line shows before, during and after the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from data_prep.progress import Progress as PictureProgress
+    from search.demo import DemoResult
+    from search.driver import Options, SweepResult
+    from search.promote import Promotion
+    from search.status import SweepStatus
+
+QUALITY = ("map50", "map75", "map50_95", "precision", "recall")
+
+
+def sweep_options(console: Console, address: str | None) -> Options:
+    """A sweep that shows its progress on ``console``."""
+    from search.driver import Options
+
+    return Options(address=address, console=console)
+
+
+@contextmanager
+def picture_progress(console: Console) -> Iterator[PictureProgress]:
+    """A bar with an ETA per stage on a terminal; elsewhere one line per stage."""
+    columns = (TextColumn("{task.description:>6}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if not console.is_terminal:
+                if done == total:
+                    say(console, f"{stage}: {total} pictures")
+                return
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total, visible=done < total)
+
+        yield show
+
+
+def say(console: Console, line: str) -> None:
+    """Print one line as it is: no markup, no wrapping, so that a path can be copied."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def dataset_summary(console: Console, data: Path) -> None:
+    """Pictures and boxes per split of a prepared data set."""
+    from data_prep.manifest import read_manifest
+
+    manifest = read_manifest(data.parent)
+    if manifest is not None:
+        table = Table("split", "images", "background", *manifest.names, title=str(data.parent))
+        for name, split in manifest.splits.items():
+            counts = (split.images, split.background, *split.boxes.values())
+            table.add_row(name, *map(str, counts))
+        console.print(table)
+    say(console, f"data set: {data}")
+
+
+def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = False) -> None:
+    """How a sweep ended, what it found and what to do next."""
+    from search.results import beside_default
+
+    say(console, _counts(result.states))
+    if result.best is not None:
+        best = result.best
+        say(console, f"best: trial {best.trial.number}, {best.value:.5g} after {best.epoch} epochs")
+        say(console, f"      {beside_default(best)}")
+        say(console, f"hyp:         {result.run_dir / 'best_hyp.yaml'}")
+        say(console, f"results:     {result.run_dir / 'results.csv'}")
+        say(console, f"tensorboard: tensorboard --logdir {result.run_dir / 'tensorboard'}")
+    if result.interrupted:
+        say(console, f"stopped before its end; go on with: {result.resume_command}")
+    elif result.best is not None and not promoted:
+        say(console, f"finish it:   hypsweep promote {result.run_dir}")
+
+
+def final_epochs(console: Console) -> Callable[[dict[str, Any]], None]:
+    """Prints a line per epoch of a final training."""
+
+    def show(metrics: dict[str, Any]) -> None:
+        losses = ", ".join(f"{name} {metrics[f'train_{name}_loss']:.4f}" for name in ("box", "obj", "cls"))
+        say(console, f"epoch {metrics['epoch']}: losses {losses}, {metrics['epoch_seconds']:.1f} s")
+
+    return show
+
+
+def promotion_summary(console: Console, promotion: Promotion) -> None:
+    """The finished weights and what is known of them."""
+    metrics = promotion.metrics
+    say(console, f"promoted trial {promotion.trial}: {metrics['epochs']} epochs on the full data set")
+    if metrics["test"] is None:
+        say(console, "figures: none, the data set has no test split, and the model was trained on all the rest")
+    else:
+        say(console, "on the test split: " + ", ".join(f"{name} {metrics['test'][name]:.4f}" for name in QUALITY))
+    say(console, f"weights: {promotion.folder / 'weights.pt'} ({metrics['megabytes']:.1f} MB)")
+
+
+def demo_summary(console: Console, result: DemoResult) -> None:
+    """What the demo found and where everything lies."""
+    if result.promotion is None:
+        sweep_summary(console, result.sweep)
+        say(console, f"then run the demo again: hypsweep demo --out {result.out}")
+        return
+    sweep_summary(console, result.sweep, promoted=True)
+    promotion_summary(console, result.promotion)
+    map50 = result.test["map50"]
+    say(
+        console, f"On {result.out / 'raw_test'}, a herd that was never trained on, the weights reach mAP50 {map50:.3f}."
+    )
+
+
+def status_table(console: Console, status: SweepStatus) -> None:
+    """The trials of a sweep as a table, why some failed, and the best so far."""
+    table = Table(title=f"sweep {status.name}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("trial", "sampler", "state", "epoch", status.metric, "best"):
+        table.add_column(name, justify="left" if name in ("sampler", "state") else "right", no_wrap=True)
+    rows = status.table.to_dict("records")
+    for row in rows:
+        bold = status.best is not None and row["number"] == status.best["number"]
+        epoch = f"{row['epochs']}/{status.epochs}"
+        cells = (row["number"], row["sampler"], row["state"], epoch, row["value"], row["best_value"])
+        table.add_row(*map(_cell, cells), style="bold" if bold else None)
+    console.print(table)
+    for row in rows:
+        if _cell(row["failure"]):
+            say(console, f"trial {row['number']} failed: {row['failure']}")
+    say(console, f"{_counts(status.states)}; {status.planned} planned")
+    if status.best is not None:
+        best = status.best
+        say(console, f"best: trial {best['number']}, {best['value']:.5g} after {best['epoch']}/{status.epochs} epochs")
+    if not status.finished:
+        say(console, f"if its driver is no longer at work, go on with: hypsweep resume {status.run_dir}")
+
+
+def _counts(states: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "no trial yet"
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,220 @@
+"""Promotes a sweep's winner: its hyp, trained on the full data set, as finished weights.
+
+``promoted/`` appears at the end, whole: weights.pt, hyp.yaml, train.yaml, metrics.json.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data_prep.dataset import read_data_yaml
+from data_prep.errors import InputError, WorkFailedError
+from search import runtime
+from search.config import SweepConfig
+from search.paths import is_uri, join, write_text
+from search.results import BestTrial, best_hyp_text, best_trial, read_run
+from search.space import load_space
+from search.study import fingerprint
+from trainable.hyp import Hyp, read_hyp
+from trainable.settings import TrainSettings
+
+PROMOTED = "promoted"
+FINAL = "final"
+WEIGHTS, HYP, TRAIN, METRICS = "weights.pt", "hyp.yaml", "train.yaml", "metrics.json"
+_MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A finished promotion.
+
+    Attributes:
+        folder:
+            Where weights, hyp, settings and metrics lie.
+        trial:
+            Number of the promoted trial.
+        metrics:
+            Content of ``metrics.json``.
+    """
+
+    folder: Path
+    trial: int
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromoteOptions:
+    """How a winner is promoted.
+
+    Attributes:
+        epochs:
+            Epochs of the final training; None takes the sweep's.
+        max_megabytes:
+            Largest size of the weights file in 10^6 bytes; checked before any time is spent, and after.
+        address:
+            Ray cluster, see :func:`search.runtime.ray_runtime`.
+        on_epoch:
+            Called with the metrics of each epoch of the final training.
+    """
+
+    epochs: int | None = None
+    max_megabytes: float = 100.0
+    address: str | None = None
+    on_epoch: Callable[[dict[str, Any]], None] | None = None
+
+
+def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promotion:
+    """Train the best hyp of a sweep on the full data set and write what a user takes away.
+
+    The final model has seen the validation pictures, so it gets figures only from the data set's ``test`` split, or
+    none. Stopped and started again, the training goes on from its last epoch.
+
+    Args:
+        run_dir:
+            The sweep's folder.
+        options:
+            How it is promoted.
+
+    Raises:
+        InputError: The folder holds no sweep, or the model's weights would be larger than allowed.
+        WorkFailedError: No trial has finished an epoch, or the final training failed.
+    """
+    options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
+    config, study = read_run(run_dir)
+    best = best_trial(study)
+    if best is None:
+        raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
+    settings = _final_settings(config, best, options.epochs)
+    _refuse_large(settings, options.max_megabytes)
+    draft = Path(tempfile.mkdtemp(dir=run_dir, prefix=".promoted-"))
+    try:
+        header = "The figures below are the sweep trial's; those of the weights beside this file are in metrics.json.\n"
+        write_text(draft / HYP, f"# {header}" + best_hyp_text(best, config, load_space(config.space)))
+        write_text(draft / TRAIN, yaml.safe_dump(settings.as_dict(), sort_keys=False))
+        hyp = read_hyp(draft / HYP)
+        trained = _train(config, run_dir, _name(best, settings), settings, hyp, draft / WEIGHTS, options)
+        metrics = _metrics(config, best, settings, hyp, draft / WEIGHTS, trained)
+        write_text(draft / METRICS, json.dumps(metrics, indent=2) + "\n")
+        _check_megabytes(draft / WEIGHTS, metrics["megabytes"], options.max_megabytes)
+        _publish(draft, run_dir / PROMOTED)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Promotion(run_dir / PROMOTED, best.trial.number, metrics)
+
+
+def _final_settings(config: SweepConfig, best: BestTrial, epochs: int | None) -> TrainSettings:
+    """The trial's settings, on all pictures and without a validation (they were all trained on)."""
+    _, chosen = load_space(config.space).split(best.trial.params)
+    settings = TrainSettings.from_mapping({**config.settings().as_dict(), **chosen})
+    return dataclasses.replace(settings, epochs=epochs or settings.epochs, train_split="full", val_split=None)
+
+
+def _name(best: BestTrial, settings: TrainSettings) -> str:
+    """Name of the final training: the same promotion goes on with it, another one starts its own."""
+    return f"{FINAL}-trial_{best.trial.number:05d}-{settings.epochs}_epochs"
+
+
+def _train(
+    config: SweepConfig,
+    run_dir: Path,
+    name: str,
+    settings: TrainSettings,
+    hyp: Hyp,
+    weights: Path,
+    options: PromoteOptions,
+) -> dict[str, Any]:
+    from trainable.final import FinalTraining, train_final  # loads torch, which a refused promotion does not need
+
+    shared = config.storage_path
+    storage = join(shared, f"{config.name}-{FINAL}") if shared else str(run_dir / FINAL)
+    if not is_uri(storage):
+        Path(storage).mkdir(parents=True, exist_ok=True)
+    with runtime.ray_runtime(options.address):
+        runtime.check_resources(config.resources, growing=options.address is not None)
+        runtime.check_nodes(config.resources, {"data": str(config.data)})
+        training = FinalTraining(
+            settings=settings,
+            hyp=hyp,
+            name=name,
+            storage_path=storage,
+            cpus=_cpus(config, options.address),
+            gpus=runtime.gpus_per_trial(config.resources),
+            max_failures=config.max_failures,
+        )
+        return train_final(training, weights, options.on_epoch)
+
+
+def _cpus(config: SweepConfig, address: str | None) -> float:
+    """What a trial gets on a cluster that others use, too; all cores where Ray was started for this training alone."""
+    return config.resources.cpus if address else max(config.resources.cpus, runtime.largest_node_cpus())
+
+
+def _metrics(
+    config: SweepConfig, best: BestTrial, settings: TrainSettings, hyp: Hyp, weights: Path, trained: dict[str, Any]
+) -> dict[str, Any]:
+    """What ``metrics.json`` says; figures of the final model only from pictures that it never saw."""
+    from trainable.judge import judge
+
+    test = None
+    if "test" in read_data_yaml(Path(settings.data)).splits:
+        test = judge(weights, settings, hyp, data=settings.data, split="test").as_dict()
+    return {
+        "sweep": config.name,
+        "trial": best.trial.number,
+        "trial_metric": config.metric,
+        "trial_value": best.value,
+        "trial_0_value": best.default_value,
+        "data": settings.data,
+        "data_sha256": fingerprint(Path(settings.data)),
+        "model": settings.model,
+        "image_size": settings.image_size,
+        "seed": settings.seed,
+        "epochs": settings.epochs,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "last_epoch": trained,
+        "test": test,
+        "megabytes": weights.stat().st_size / _MEGABYTE,
+    }
+
+
+def _refuse_large(settings: TrainSettings, limit: float) -> None:
+    """Refuse a model whose stripped weights would be too large; its size does not depend on the training."""
+    from trainable.weights import build_model, save_stripped
+
+    model = build_model(settings.model, len(read_data_yaml(Path(settings.data)).names))
+    with tempfile.TemporaryDirectory() as folder:
+        megabytes = save_stripped(model, Path(folder) / WEIGHTS) / _MEGABYTE
+    if megabytes > limit:
+        raise InputError(
+            f"train.model {settings.model} makes weights of {megabytes:.1f} MB and {limit:g} MB are allowed: "
+            "sweep a smaller model, or raise --max-megabytes."
+        )
+
+
+def _check_megabytes(weights: Path, megabytes: float, limit: float) -> None:
+    if megabytes > limit:
+        raise WorkFailedError(
+            f"{weights.name}: the finished weights have {megabytes:.1f} MB and {limit:g} MB are allowed; "
+            "raise --max-megabytes."
+        )
+
+
+def _publish(draft: Path, folder: Path) -> None:
+    """Put a finished draft in the place of an older promotion."""
+    draft.chmod(0o755)  # mkdtemp makes it private
+    old = folder.with_name(f".{folder.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

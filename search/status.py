@@ -1,0 +1,92 @@
+"""How far a sweep is, read from its study."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from optuna.trial import TrialState
+
+from search.results import best_trial, read_run, results_table
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """How far a sweep is.
+
+    Attributes:
+        run_dir:
+            The sweep's folder.
+        name, metric, epochs:
+            The sweep's name, what it optimizes, and the epochs of a full training.
+        planned:
+            How many trials there shall be.
+        states:
+            How many trials are in which state.
+        best:
+            Number, value and epoch of the best trial; None before the first epoch.
+        table:
+            One row per trial, see :func:`search.results.results_table`.
+    """
+
+    run_dir: Path
+    name: str
+    metric: str
+    epochs: int
+    planned: int
+    states: dict[str, int]
+    best: dict[str, Any] | None
+    table: pd.DataFrame
+
+    @property
+    def finished(self) -> bool:
+        """Whether all trials that were planned have ended."""
+        return sum(self.states.values()) >= self.planned and TrialState.RUNNING.name not in self.states
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; NaN becomes None."""
+        trials = [{key: _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")]
+        return {
+            "run_dir": str(self.run_dir),
+            "name": self.name,
+            "metric": self.metric,
+            "epochs": self.epochs,
+            "planned": self.planned,
+            "states": self.states,
+            "best": self.best,
+            "trials": trials,
+        }
+
+
+def sweep_status(run_dir: str | Path) -> SweepStatus:
+    """How far the sweep in ``run_dir`` is; its driver may be at work.
+
+    Raises:
+        InputError: The folder holds no sweep.
+    """
+    run_dir = Path(run_dir).absolute()
+    config, study = read_run(run_dir)
+    best = best_trial(study)
+    found = {"number": best.trial.number, "value": best.value, "epoch": best.epoch} if best else None
+    states = Counter(t.state.name for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING)
+    planned = study.user_attrs.get("target", config.trials)
+    return SweepStatus(
+        run_dir=run_dir,
+        name=config.name,
+        metric=config.metric,
+        epochs=config.epochs,
+        planned=planned,
+        states=dict(states),
+        best=found,
+        table=results_table(study),
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  a cell of the table
+    if value is None or (isinstance(value, float) and not math.isfinite(value)) or value is pd.NaT:
+        return None
+    return value.item() if hasattr(value, "item") else value
