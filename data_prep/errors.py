@@ -23,6 +23,12 @@ class WorkFailedError(HypsweepError, RuntimeError):
     """The input was fine and the work failed: look at the named file or log, then run the command again."""
 
 
+class StoppedError(HypsweepError):
+    """The user asked for the end: what was done is kept, and the message says how to go on."""
+
+    exit_code = 130
+
+
 class DivergedError(HypsweepError, ArithmeticError):
     """A training reached NaN or inf: never retry it, its hyperparameters are at fault.
 

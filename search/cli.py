@@ -15,7 +15,7 @@ import click
 import typer
 from rich.console import Console
 
-from data_prep.errors import HypsweepError
+from data_prep.errors import HypsweepError, StoppedError
 
 app = typer.Typer(
     name="hypsweep",
@@ -157,12 +157,18 @@ def promote(
     address: Address = None,
 ) -> None:
     """Train the best hyp on the full data set and write finished weights."""
-    from search.display import final_epochs, promotion_summary
+    from search.display import final_epochs, final_start, promotion_summary
     from search.promote import PromoteOptions
     from search.promote import promote as run_promotion
 
     console = Console()
-    chosen = PromoteOptions(epochs=epochs, max_megabytes=max_megabytes, address=address, on_epoch=final_epochs(console))
+    chosen = PromoteOptions(
+        epochs=epochs,
+        max_megabytes=max_megabytes,
+        address=address,
+        on_start=final_start(console),
+        on_epoch=final_epochs(console),
+    )
     promotion_summary(console, run_promotion(run, chosen))
 
 
@@ -183,6 +189,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _end(error, error.format_message(), error.exit_code, debug=False)
     except click.UsageError as error:
         _end(error, f"error: {_usage(error)}", error.exit_code, debug=debug)
+    except StoppedError as error:
+        _end(error, str(error), error.exit_code, debug=debug)
+    except click.Abort as error:  # what click makes of Ctrl-C
+        _end(error, "stopped.", StoppedError.exit_code, debug=debug)
     except HypsweepError as error:
         _end(error, f"error: {error}", error.exit_code, debug=debug)
     # Whatever else happens is a fault of hypsweep or of the machine; a traceback is no message for its user.

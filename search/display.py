@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,20 +86,34 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"finish it:   hypsweep promote {result.run_dir}")
 
 
+def final_start(console: Console) -> Callable[[int, int], None]:
+    """Says which final training begins; it takes a while until its first epoch is done."""
+
+    def show(trial: int, epochs: int) -> None:
+        say(console, f"training the hyp of trial {trial} on the full data set ({_plural(epochs, 'epoch')})")
+
+    return show
+
+
 def final_epochs(console: Console) -> Callable[[dict[str, Any]], None]:
-    """Prints a line per epoch of a final training."""
+    """Prints a line per epoch of a final training, with the time left."""
 
     def show(metrics: dict[str, Any]) -> None:
         losses = ", ".join(f"{name} {metrics[f'train_{name}_loss']:.4f}" for name in ("box", "obj", "cls"))
-        say(console, f"epoch {metrics['epoch']}: losses {losses}, {metrics['epoch_seconds']:.1f} s")
+        left = timedelta(seconds=round((metrics["epochs"] - metrics["epoch"]) * metrics["epoch_seconds"]))
+        say(console, f"epoch {metrics['epoch']}/{metrics['epochs']}: losses {losses}, ETA {left}")
 
     return show
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def promotion_summary(console: Console, promotion: Promotion) -> None:
     """The finished weights and what is known of them."""
     metrics = promotion.metrics
-    say(console, f"promoted trial {promotion.trial}: {metrics['epochs']} epochs on the full data set")
+    say(console, f"promoted trial {promotion.trial}: {_plural(metrics['epochs'], 'epoch')} on the full data set")
     if metrics["test"] is None:
         say(console, "figures: none, the data set has no test split, and the model was trained on all the rest")
     else:

@@ -63,13 +63,16 @@ class PromoteOptions:
             Largest size of the weights file in 10^6 bytes; checked before any time is spent, and after.
         address:
             Ray cluster, see :func:`search.runtime.ray_runtime`.
+        on_start:
+            Called with the trial's number and the epochs, before the final training begins.
         on_epoch:
-            Called with the metrics of each epoch of the final training.
+            Called with the metrics of each epoch of the final training, and ``epochs``, how many there shall be.
     """
 
     epochs: int | None = None
     max_megabytes: float = 100.0
     address: str | None = None
+    on_start: Callable[[int, int], None] | None = None
     on_epoch: Callable[[dict[str, Any]], None] | None = None
 
 
@@ -87,6 +90,7 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
 
     Raises:
         InputError: The folder holds no sweep, or the model's weights would be larger than allowed.
+        StoppedError: The user pressed Ctrl-C.
         WorkFailedError: No trial has finished an epoch, or the final training failed.
     """
     options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
@@ -96,6 +100,8 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
         raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
     settings = _final_settings(config, best, options.epochs)
     _refuse_large(settings, options.max_megabytes)
+    if options.on_start is not None:
+        options.on_start(best.trial.number, settings.epochs)
     draft = Path(tempfile.mkdtemp(dir=run_dir, prefix=".promoted-"))
     try:
         header = "The figures below are the sweep trial's; those of the weights beside this file are in metrics.json.\n"
@@ -151,7 +157,9 @@ def _train(
             gpus=runtime.gpus_per_trial(config.resources),
             max_failures=config.max_failures,
         )
-        return train_final(training, weights, options.on_epoch)
+        on_epoch = options.on_epoch
+        told = None if on_epoch is None else lambda metrics: on_epoch({**metrics, "epochs": settings.epochs})
+        return train_final(training, weights, told)
 
 
 def _cpus(config: SweepConfig, address: str | None) -> float:

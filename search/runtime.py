@@ -137,14 +137,14 @@ def check_nodes(resources: ResourcesConfig, paths: Mapping[str, str]) -> None:
         )
 
 
-def check_training(resources: ResourcesConfig, settings: TrainSettings, hyp: Hyp) -> None:
+def check_training(resources: ResourcesConfig, settings: Sequence[TrainSettings], hyp: Hyp) -> None:
     """Check on one node what would end every trial in the same way: model, weights, device, splits.
 
     Args:
         resources:
             What one trial occupies; the check takes as much.
         settings:
-            Those of the first trial.
+            Those that trials can have, as far as they matter here: one for each model and weights file.
         hyp:
             That of the first trial.
 
@@ -152,17 +152,18 @@ def check_training(resources: ResourcesConfig, settings: TrainSettings, hyp: Hyp
         InputError: See :func:`trainable.preflight.preflight`.
     """
     task = ray.remote(num_cpus=resources.cpus, num_gpus=gpus_per_trial(resources))(_preflight)
-    failure = ray.get(task.remote(settings.as_dict(), hyp.as_dict()))
+    failure = ray.get(task.remote([each.as_dict() for each in settings], hyp.as_dict()))
     if failure is not None:
         raise InputError(failure)
 
 
-def _preflight(settings: dict[str, Any], hyp: dict[str, float]) -> str | None:
+def _preflight(settings: list[dict[str, Any]], hyp: dict[str, float]) -> str | None:
     """What is wrong, in one sentence. Runs on a node: torch, which it loads, has no place in the driver."""
     from trainable.preflight import preflight
 
     try:
-        preflight(TrainSettings.from_mapping(settings), Hyp.from_mapping(hyp))
+        for each in settings:
+            preflight(TrainSettings.from_mapping(each), Hyp.from_mapping(hyp))
     except InputError as error:
         return str(error)
     return None

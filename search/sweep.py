@@ -6,9 +6,11 @@ snapshots lag behind. So it does not matter whether they are still there.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import optuna
@@ -19,8 +21,10 @@ from search import runtime
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.driver import CHECKPOINTS, Options, Sweep, SweepResult, conclude, drive
 from search.journal import JOURNAL, driver_lock
+from search.parameters import CategoricalParameter
 from search.paths import is_uri, write_text
 from search.study import load_study
+from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
 
@@ -83,11 +87,11 @@ def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Option
     with driver_lock(run_dir), _quiet_optuna():
         study = sweep.open(new=False)
         target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
-        study.study.set_user_attr(_TARGET, target)
         if study.started() >= target and not study.trials(TrialState.RUNNING):
             return conclude(sweep, study, interrupted=False)
         with runtime.ray_runtime(options.address):
             _check_machines(sweep, options)
+            study.study.set_user_attr(_TARGET, target)
             return drive(sweep, study, target, options)
 
 
@@ -100,7 +104,7 @@ def _refuse_used_folder(sweep: Sweep) -> None:
         return
     files = {run_dir / name: text for name, text in sweep.config.files().items()}
     if any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in files.items()):
-        raise InputError(f"{run_dir} holds another sweep: choose another folder.")
+        raise InputError(f"{run_dir} holds another sweep: choose another folder with --out.")
     try:
         trials = load_study(sweep.config, run_dir).get_trials(deepcopy=False)
     except InputError:  # killed before it had a study
@@ -113,7 +117,8 @@ def _refuse_used_folder(sweep: Sweep) -> None:
 @contextmanager
 def _new_folder(run_dir: Path) -> Iterator[None]:
     """Make a sweep's folder; if the input turns out wrong, what was there before is all that is left."""
-    before = set(run_dir.iterdir()) if run_dir.is_dir() else None
+    before = set(run_dir.iterdir()) if run_dir.is_dir() else set()
+    made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
         (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,10 +126,10 @@ def _new_folder(run_dir: Path) -> Iterator[None]:
     try:
         yield
     except InputError:
-        for path in set(run_dir.iterdir()) - (before or set()):
+        for path in set(run_dir.iterdir()) - before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-        if before is None:
-            run_dir.rmdir()
+        for folder in made:  # the innermost first
+            folder.rmdir()
         raise
 
 
@@ -139,7 +144,23 @@ def _check_machines(sweep: Sweep, options: Options) -> None:
     runtime.check_resources(config.resources, growing=options.address is not None)
     runtime.check_nodes(config.resources, paths)
     if options.trainable is None:
-        runtime.check_training(config.resources, config.settings(), config.base_hyp())
+        runtime.check_training(config.resources, _models(sweep), config.base_hyp())
+
+
+def _models(sweep: Sweep) -> list[TrainSettings]:
+    """The settings of the sweep with every model and weights file that it can choose."""
+    searched = sweep.space.parameters
+    settings = sweep.config.settings()
+    choices = {
+        name: found.choices
+        if isinstance(found := searched.get(name), CategoricalParameter)
+        else (getattr(settings, name),)
+        for name in ("model", "weights")
+    }
+    return [
+        dataclasses.replace(settings, model=str(model), weights=weights)
+        for model, weights in product(choices["model"], choices["weights"])
+    ]
 
 
 @contextmanager

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from ray import train
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Queue
 
-from data_prep.errors import WorkFailedError
+from data_prep.errors import StoppedError, WorkFailedError
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
@@ -69,6 +70,7 @@ def train_final(
         The metrics of the last epoch.
 
     Raises:
+        StoppedError: The user pressed Ctrl-C.
         WorkFailedError: The training diverged, or its worker was lost more often than allowed.
     """
     with _listening(on_epoch) as queue:
@@ -107,7 +109,7 @@ def _listening(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Qu
         yield None
         return
     queue = Queue(actor_options={"num_cpus": 0})
-    thread = Thread(target=_listen, args=(queue, on_epoch), daemon=True)
+    thread = threading.Thread(target=_listen, args=(queue, on_epoch), daemon=True)
     thread.start()
     try:
         yield queue
@@ -123,8 +125,15 @@ def _listen(queue: Queue, on_epoch: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Result:
+    handler = signal.getsignal(signal.SIGINT)
     try:
         return fit()
+    except (KeyboardInterrupt, SystemExit) as error:
+        # Ray Train's own handler of Ctrl-C winds down and leaves by `sys.exit(0)`.
+        raise StoppedError(
+            f"the final training was stopped; run the command again to go on from its last epoch in "
+            f"{training.storage_path}."
+        ) from error
     except train.TrainingFailedError as error:
         # The last line of a traceback: "module.Class: message".
         reason = str(error).strip().splitlines()[-1].split(": ", 1)[-1][:300]
@@ -132,6 +141,9 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
             f"the final training failed: {reason.rstrip('.')}; run the command again to go on from its last epoch "
             f"in {training.storage_path}."
         ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)  # Ray Train leaves its own behind
 
 
 def _worker(config: dict[str, Any]) -> None:

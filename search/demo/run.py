@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ from data_prep.prepare import prepare
 from data_prep.progress import Progress, silent
 from data_prep.synthetic import draw_herd
 from search.config import SWEEP_YAML, load_sweep_config
+from search.display import final_epochs, final_start
 from search.driver import Options, SweepResult
 from search.paths import write_text
 from search.promote import PromoteOptions, Promotion, promote
@@ -78,10 +78,7 @@ def run_demo(out: str | Path, options: Options | None = None, progress: Progress
     if sweep.interrupted:
         return DemoResult(out, sweep, None, None)
     best_hyp = export_best(sweep.run_dir)
-    options.say(f"training the best hyp on the full data set ({FINAL_EPOCHS} epochs)")
-    promotion = promote(
-        sweep.run_dir, PromoteOptions(epochs=FINAL_EPOCHS, address=options.address, on_epoch=_epoch_line(options))
-    )
+    promotion = promote(sweep.run_dir, _promote_options(options))
     return DemoResult(out, sweep, best_hyp, promotion)
 
 
@@ -89,7 +86,10 @@ def _lay_out(out: Path) -> None:
     """Copy the demo's configurations, for the user to read and to try his own changes on."""
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / CONFIGS[0]).is_file()):
         raise InputError(f"{out} is not empty and holds no demo: choose another folder with --out.")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made ({error.strerror}); choose another folder with --out.") from error
     for name in CONFIGS:
         if not (out / name).exists():
             write_text(out / name, files("search.demo").joinpath(name).read_text(encoding="utf-8"))
@@ -110,8 +110,11 @@ def _sweep(run_dir: Path, config: Path, options: Options) -> SweepResult:
     return run_sweep(load_sweep_config(config), run_dir, options)
 
 
-def _epoch_line(options: Options) -> Callable[[dict[str, Any]], None]:
-    def say(metrics: dict[str, Any]) -> None:
-        options.say(f"epoch {metrics['epoch']}/{FINAL_EPOCHS}: box loss {metrics['train_box_loss']:.4f}")
-
-    return say
+def _promote_options(options: Options) -> PromoteOptions:
+    shown = options.console
+    return PromoteOptions(
+        epochs=FINAL_EPOCHS,
+        address=options.address,
+        on_start=None if shown is None else final_start(shown),
+        on_epoch=None if shown is None else final_epochs(shown),
+    )

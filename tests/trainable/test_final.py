@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
+import signal
 import subprocess
 import sys
 import time
@@ -53,25 +56,48 @@ def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path) 
 
 
 def test_started_again_it_goes_on_from_its_last_epoch(final: TrainSettings, tmp_path: Path) -> None:
-    settings = dataclasses.replace(final, epochs=30)
+    """After Ctrl-C, which is answered with a sentence, and after kill -9."""
+    settings = dataclasses.replace(final, epochs=20)
     training = FinalTraining(settings, Hyp(), "final", str(tmp_path))
     code = f"""
-import ray
+import ray, sys
+from data_prep.errors import StoppedError
 from trainable.final import *
+from trainable.hyp import Hyp
+from trainable.settings import TrainSettings
 ray.init(address="local", num_cpus=2, include_dashboard=False)
-train_final(FinalTraining(TrainSettings(**{settings.as_dict()!r}), Hyp(), "final", {str(tmp_path)!r}), Path("w.pt"))
+try:
+    train_final(FinalTraining(TrainSettings(**{settings.as_dict()!r}), Hyp(), "final", {str(tmp_path)!r}), Path("w.pt"))
+except StoppedError as error:
+    print(error)
 """
-    driver = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(list(tmp_path.glob("final/**/checkpoint.json"))) > 0)
-    driver.kill()
-    driver.wait()
+    epochs = [epoch_of_newest(tmp_path)]
+    for number in (signal.SIGINT, signal.SIGKILL):
+        command = [sys.executable, "-c", code]
+        driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        wait_until(lambda: epoch_of_newest(tmp_path) > epochs[-1])
+        driver.send_signal(number)
+        said = driver.communicate(timeout=60)[0]
+        assert ("the final training was stopped" in said) == (number == signal.SIGINT)
+        epochs.append(epoch_of_newest(tmp_path))
 
     heard: list[dict[str, Any]] = []
     metrics = train_final(training, tmp_path / "w.pt", heard.append)
 
-    assert metrics["epoch"] == 30
-    assert 1 < heard[0]["epoch"] <= 30
-    assert [row["epoch"] for row in heard] == list(range(heard[0]["epoch"], 31))
+    assert 0 == epochs[0] < epochs[1] < epochs[2] < 20
+    assert metrics["epoch"] == 20
+    # Killed between the copy of a checkpoint and Ray's note of it, an epoch is trained once more.
+    assert heard[0]["epoch"] in (epochs[2], epochs[2] + 1)
+    assert [row["epoch"] for row in heard] == list(range(heard[0]["epoch"], 21))
+
+
+def epoch_of_newest(folder: Path) -> int:
+    """Finished epochs of the newest whole checkpoint of a final training, 0 where there is none."""
+    found = []
+    for path in folder.glob("final/**/checkpoint.json"):
+        with contextlib.suppress(OSError, ValueError):  # being copied, or just deleted
+            found.append(json.loads(path.read_text())["epoch"])
+    return max(found, default=0)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:

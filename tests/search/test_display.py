@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState, create_trial
+from rich.console import Console
+
+from search.display import final_epochs, picture_progress, promotion_summary, say, status_table, sweep_summary
+from search.driver import SweepResult
+from search.promote import Promotion
+from search.results import BestTrial
+from search.status import sweep_status
+from tests.search.conftest import SweepFiles, open_tiny
+from tests.search.test_results import add, finish_run
+
+
+class Screen:
+    """What a console of a given width shows."""
+
+    def __init__(self, width: int = 60, *, terminal: bool = False) -> None:
+        self._text = io.StringIO()
+        self.console = Console(file=self._text, width=width, force_terminal=terminal)
+
+    @property
+    def text(self) -> str:
+        return self._text.getvalue()
+
+
+def test_lines_are_neither_wrapped_nor_read_as_markup() -> None:
+    screen, line = Screen(20), "/a/rather/long/path/[bold]/of/a/[/]/file.yaml 0.123"
+    say(screen.console, line)
+    assert screen.text == line + "\n"
+
+
+def test_where_there_is_no_terminal_a_stage_is_one_line() -> None:
+    screen = Screen()
+    with picture_progress(screen.console) as show:
+        for stage in ("read", "write"):
+            for done in range(1, 4):
+                show(stage, done, 3)
+    assert screen.text == "read: 3 pictures\nwrite: 3 pictures\n"
+
+
+def test_a_terminal_has_a_bar_that_vanishes() -> None:
+    screen = Screen(terminal=True)
+    with picture_progress(screen.console) as show:
+        show("read", 1, 3)
+    assert "read" in screen.text
+    assert "1/3" in screen.text
+    assert screen.text.endswith("\x1b[2K")  # the line is erased
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_sweeps_end_says_what_to_do_next(tmp_path: Path, interrupted: bool) -> None:
+    screen = Screen(20)
+    trial = create_trial(state=TrialState.COMPLETE, value=0.5)
+    trial.number = 3
+    result = SweepResult(tmp_path, interrupted, {"PRUNED": 4, "COMPLETE": 1}, BestTrial(trial, 0.123456789, 9))
+    sweep_summary(screen.console, result)
+    lines = screen.text.splitlines()
+    assert lines[:2] == ["1 COMPLETE, 4 PRUNED", "best: trial 3, 0.12346 after 9 epochs"]
+    assert f"hyp:         {tmp_path / 'best_hyp.yaml'}" in lines
+    goes_on = f"stopped before its end; go on with: hypsweep resume {tmp_path}"
+    assert lines[-1] == (goes_on if interrupted else f"finish it:   hypsweep promote {tmp_path}")
+
+
+def test_a_sweep_without_an_epoch_points_to_no_files(tmp_path: Path) -> None:
+    screen = Screen()
+    sweep_summary(screen.console, SweepResult(tmp_path, False, {}, None))
+    assert screen.text == "no trial yet\n"
+
+
+def test_a_final_training_shows_its_losses() -> None:
+    screen = Screen()
+    losses = {"train_box_loss": 0.1, "train_obj_loss": 0.2, "train_cls_loss": 0.3}
+    final_epochs(screen.console)({"epoch": 2, "epochs": 9, "epoch_seconds": 10.25, **losses})
+    assert screen.text == "epoch 2/9: losses box 0.1000, obj 0.2000, cls 0.3000, ETA 0:01:12\n"
+
+
+def test_a_promotion_without_a_test_split_claims_no_figures(tmp_path: Path) -> None:
+    screen = Screen(200)
+    metrics = {"epochs": 9, "test": None, "megabytes": 3.71}
+    promotion_summary(screen.console, Promotion(tmp_path, 3, metrics))
+    assert screen.text.splitlines()[0] == "promoted trial 3: 9 epochs on the full data set"
+    assert "figures: none" in screen.text
+    assert f"weights: {tmp_path / 'weights.pt'} (3.7 MB)\n" in screen.text
+    figures = dict.fromkeys(("map50", "map75", "map50_95", "precision", "recall"), 0.25)
+    promotion_summary(screen.console, Promotion(tmp_path, 3, metrics | {"test": figures}))
+    assert "on the test split: map50 0.2500, map75 0.2500, map50_95 0.2500" in screen.text
+
+
+@pytest.mark.parametrize("width", [56, 80])
+def test_the_status_fits_a_narrow_terminal_and_failures_are_told_in_full(files: SweepFiles, width: int) -> None:
+    study, _ = open_tiny(files, train={"epochs": 300})
+    add(study, None, [0.0123456789])
+    reason = "diverged in epoch 2: losses box nan, obj nan, cls nan (lr0 1e+06); lower lr0 or the loss gains."
+    add(study, TrialState.FAIL, [], reason=reason)
+    finish_run(files, study, train={"epochs": 300})
+    screen = Screen(width)
+    status_table(screen.console, sweep_status(files.run))
+    lines = screen.text.splitlines()
+    table = lines[: next(i for i, line in enumerate(lines) if line.startswith("trial "))]
+    assert all(len(line) <= width for line in table)
+    assert "…" not in screen.text
+    assert any(line.split() == ["0", "default", "RUNNING", "1/300", "0.012346", "0.012346"] for line in table)
+    assert f"trial 1 failed: {reason}" in lines
+    assert lines[-1].endswith(f"go on with: hypsweep resume {files.run}")

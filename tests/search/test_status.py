@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+import math
+
+from optuna.trial import TrialState
+
+from search.status import sweep_status
+from tests.search.conftest import SweepFiles, open_tiny
+from tests.search.test_results import add, finish_run
+
+
+def test_states_best_and_table_come_from_the_study(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, trials=4, train={"epochs": 2})
+    add(study, TrialState.COMPLETE, [0.2, 0.4])
+    add(study, TrialState.PRUNED, [0.9])
+    add(study, TrialState.FAIL, [], reason="diverged")
+    finish_run(files, study, trials=4, train={"epochs": 2})
+    status = sweep_status(files.run)
+    assert status.states == {"COMPLETE": 1, "PRUNED": 1, "FAIL": 1}
+    assert status.best == {"number": 0, "value": 0.4, "epoch": 2}
+    assert (status.run_dir, status.planned, status.epochs) == (files.run, 4, 2)
+    assert list(status.table.number) == [0, 1, 2]
+
+
+def test_a_sweep_is_finished_when_all_that_was_planned_has_ended(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, trials=2)
+    finish_run(files, study, trials=2)
+    assert not sweep_status(files.run).finished  # only the default waits
+    add(study, TrialState.PRUNED, [0.1])
+    running = add(study, None, [0.2])
+    assert sweep_status(files.run).states == {"PRUNED": 1, "RUNNING": 1}
+    assert not sweep_status(files.run).finished
+    study.finish(running, TrialState.PRUNED)
+    assert sweep_status(files.run).finished
+    study.study.set_user_attr("target", 3)  # extended
+    assert sweep_status(files.run).planned == 3
+    assert not sweep_status(files.run).finished
+
+
+def test_json_holds_no_nan_and_whole_numbers(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.FAIL, [math.inf], reason="diverged")
+    add(study, TrialState.FAIL, [], reason="crashed")
+    add(study, TrialState.PRUNED, [0.3])
+    finish_run(files, study)
+    text = json.dumps(sweep_status(files.run).as_dict(), allow_nan=False)
+    first, second, third = json.loads(text)["trials"]
+    assert (first["value"], second["value"], third["value"]) == (None, None, 0.3)
+    assert (second["seconds"], second["failure"], third["failure"]) == (None, "crashed", None)
+    assert type(third["epochs"]) is int
