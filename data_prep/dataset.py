@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import InputError
+from data_prep.files import read_yaml_mapping
 from data_prep.records import IMAGE_SUFFIXES
-from data_prep.validation import read_yaml_mapping
 
 #: Lies beside the ``data.yaml`` of a data set that ``prepare`` wrote (see :mod:`data_prep.manifest`).
 PREPARED = "manifest.json"

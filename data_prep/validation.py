@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo
 
 from data_prep.errors import InputError
+from data_prep.files import read_yaml_mapping
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
@@ -34,23 +34,6 @@ class FrozenModel(BaseModel):
 
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-def read_yaml_mapping(path: Path) -> dict[str, Any]:
-    """Read a YAML file that must hold keys and values; nothing in it is executed.
-
-    Raises:
-        InputError: The file is missing, no UTF-8 text, no YAML, or holds something else.
-    """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no valid YAML{_position(error)}; correct it there") from error
-    if not isinstance(data, dict):
-        raise InputError(f"{path} holds no `key: value` pairs; write the settings as such")
-    return {str(key): value for key, value in data.items()}
 
 
 def load_model(path: Path, model: type[ModelT]) -> ModelT:
@@ -94,11 +77,6 @@ def describe(error: ValidationError, data: object = None, model: type[BaseModel]
     value = repr(first["input"])
     shown = value if len(value) <= 80 else value[:77] + "..."
     return f"key `{key}` (={shown}): {text}; correct it{more}" if key else f"{text}{more}"
-
-
-def _position(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
 
 
 def _dotted(loc: Sequence[int | str], data: object) -> str:

@@ -24,7 +24,8 @@ from pydantic import (
 )
 
 from data_prep.errors import InputError
-from data_prep.validation import ConfigPath, FrozenModel, describe, read_yaml_mapping
+from data_prep.files import read_yaml_mapping
+from data_prep.validation import ConfigPath, FrozenModel, describe
 from search.paths import is_uri
 from search.samplers import SamplerConfig
 from search.space import Space

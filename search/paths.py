@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from data_prep.files import write_atomically
 
 
 def is_uri(path: str) -> bool:
@@ -17,23 +18,6 @@ def join(base: str, *parts: str) -> str:
     return "/".join((head.rstrip("/"), *parts)) + mark + query
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that neither a reader nor a kill ever meets half of it.
-
-    ``trainable.checkpoint`` does the same; importing it would load torch into the driver.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
 def write_text(path: Path, content: str) -> None:
-    """Write a text file in UTF-8 like :func:`write_bytes`."""
-    write_bytes(path, content.encode())
+    """Write a text file in UTF-8 so that neither a reader nor a kill ever meets half of it."""
+    write_atomically(path, content.encode())

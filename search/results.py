@@ -15,8 +15,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError, WorkFailedError
+from data_prep.files import write_atomically
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
-from search.paths import write_bytes, write_text
+from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.space import load_space
 from search.study import BEST, FAILURE, LAST, load_study
@@ -128,7 +129,7 @@ def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_di
     write_text(run_dir / RESULTS_CSV, table.to_csv(index=False))
     buffer = io.BytesIO()
     _columns_of_one_type(table).to_parquet(buffer, index=False)
-    write_bytes(run_dir / RESULTS_PARQUET, buffer.getvalue())
+    write_atomically(run_dir / RESULTS_PARQUET, buffer.getvalue())
     best = best_trial(study)
     if best is not None:
         write_text(run_dir / BEST_HYP, best_hyp_text(best, config, space))

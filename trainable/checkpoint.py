@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 
 from data_prep.errors import WorkFailedError
+from data_prep.files import write_atomically
 
 TENSORS = "tensors.pt"
 READABLE = "checkpoint.json"
@@ -71,21 +71,3 @@ def read_checkpoint(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any]]
         raise WorkFailedError(f"{folder}: {TENSORS} is damaged (its SHA-256 differs); go on from an older checkpoint.")
     tensors = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return tensors, readable
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that after a crash at any moment the old or the new content is there, never a part.
-
-    Raises:
-        OSError: The disk is full or cannot be written; the old content is still there.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from data_prep.errors import InputError
+from data_prep.files import read_yaml_mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +141,7 @@ def read_hyp_values(path: str | Path) -> dict[str, Any]:
     Raises:
         InputError: The file is missing or is no YAML mapping.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a hyp YAML.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no YAML; give a hyp file like YOLOv5's hyp.scratch-low.yaml.") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: holds no mapping of hyperparameters; give a file like hyp.scratch-low.yaml.")
-    return values
+    return read_yaml_mapping(Path(path))
 
 
 def format_hyp(hyp: Hyp, header: str = "") -> str:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from data_prep.errors import InputError
-from trainable.checkpoint import write_atomically
+from data_prep.files import write_atomically
 from trainable.models import model_names, model_yaml
 from trainable.yolov5_parts import DetectionModel, intersect_dicts, pickled_classes, version
 

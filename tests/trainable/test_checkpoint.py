@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 import pytest
 import torch
 
 from data_prep.errors import WorkFailedError
-from trainable.checkpoint import READABLE, TENSORS, read_checkpoint, write_atomically, write_checkpoint
+from trainable.checkpoint import READABLE, TENSORS, read_checkpoint, write_checkpoint
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -39,20 +37,3 @@ def test_without_its_readable_part_it_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(WorkFailedError):
         read_checkpoint(tmp_path)
-
-
-def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
-    path = Path("/dev/full")
-    if not path.exists():
-        pytest.skip("/dev/full, which stands for a full disk here, is a Linux device")
-    target = tmp_path / "file"
-    target.write_bytes(b"old")
-    draft = target.with_name(f".file.{os.getpid()}.draft")
-    draft.symlink_to(path)
-
-    with pytest.raises(OSError, match="No space left") as raised:
-        write_atomically(target, b"new" * 100000)
-
-    assert raised.value.errno == errno.ENOSPC
-    assert target.read_bytes() == b"old"
-    assert not draft.is_symlink()

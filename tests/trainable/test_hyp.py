@@ -35,8 +35,8 @@ def test_a_hyp_survives_its_yaml(values: dict[str, float]) -> None:
         ("lr0: .nan", "lr0"),
         ("lr0: -1", "lr0"),
         ("momentun: 0.9", "did you mean `momentum`"),
-        ("- 1", "mapping"),
-        ("a: [", "no YAML"),
+        ("- 1", "no `key: value` pairs"),
+        ("a: [", "no valid YAML"),
     ],
 )
 def test_wrong_hyp_files_are_named_with_the_key(tmp_path: Path, text: str, named: str) -> None:
