@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -184,7 +185,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = len(others) < len(given)
     try:
         # Not standalone: an error of usage is to look like any other. Returns the code of a `typer.Exit`.
-        sys.exit(app(["--debug", *others] if debug else others, prog_name="hypsweep", standalone_mode=False))
+        code = app(["--debug", *others] if debug else others, prog_name="hypsweep", standalone_mode=False)
+        if code == StoppedError.exit_code:  # what typer makes of Ctrl-C, without a word
+            sys.stderr.write("stopped.\n")
+        sys.exit(code)
+    except SystemExit as error:
+        if error.code == signal.SIGTERM:  # how Ray's handler leaves, from its start on
+            _end(error, "stopped.", StoppedError.exit_code, debug=debug)
+        raise
     except click.exceptions.NoArgsIsHelpError as error:
         _end(error, error.format_message(), error.exit_code, debug=False)
     except click.UsageError as error:
@@ -217,7 +225,7 @@ def _end(error: BaseException, message: str, code: int, *, debug: bool) -> None:
 
 def _exit_if_interrupted(interrupted: bool) -> None:
     if interrupted:
-        raise typer.Exit(130)
+        sys.exit(StoppedError.exit_code)  # no `typer.Exit`: the summary has said it
 
 
 def _print_json(values: dict[str, Any]) -> None:

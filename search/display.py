@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -97,10 +98,12 @@ def final_start(console: Console) -> Callable[[int, int], None]:
 
 def final_epochs(console: Console) -> Callable[[dict[str, Any]], None]:
     """Prints a line per epoch of a final training, with the time left."""
+    seconds: list[float] = []
 
     def show(metrics: dict[str, Any]) -> None:
+        seconds.append(metrics["epoch_seconds"])
         losses = ", ".join(f"{name} {metrics[f'train_{name}_loss']:.4f}" for name in ("box", "obj", "cls"))
-        left = timedelta(seconds=round((metrics["epochs"] - metrics["epoch"]) * metrics["epoch_seconds"]))
+        left = timedelta(seconds=round((metrics["epochs"] - metrics["epoch"]) * median(seconds)))
         say(console, f"epoch {metrics['epoch']}/{metrics['epochs']}: losses {losses}, ETA {left}")
 
     return show

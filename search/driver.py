@@ -126,7 +126,17 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     shown = ProgressCallback(study, target, epochs, options.console, options.on_progress)
     board = TensorBoardCallback(sweep.run_dir / TENSORBOARD, config.metric, sweep.space.parameters)
     with interruptible(options.say) as interrupt:
-        stopper = SweepStopper(config.metric, lambda: interrupt.requested or searcher.error is not None)
+        watch = runtime.NodeWatch()
+
+        def should_end() -> bool:
+            if watch.lost():  # raised, for a clean end of the trials would be waited for
+                raise WorkFailedError(
+                    f"{sweep.run_dir}: Ray on this machine has died (out of memory? see "
+                    f"/tmp/ray/session_latest/logs/raylet.out); go on with `hypsweep resume {sweep.run_dir}`."
+                )
+            return interrupt.requested or searcher.error is not None
+
+        stopper = SweepStopper(config.metric, should_end)
         run_config = _run_config(config, root, stopper, [crashes, board, shown, DiscardEnded(root)])
         try:
             _tuner(sweep, study, searcher, run_config, options).fit()
@@ -136,6 +146,11 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
                 f"go on with `hypsweep resume {sweep.run_dir}`."
             )
             raise failed from error
+        except OSError as error:
+            raise WorkFailedError(
+                f"{error.filename or root}: {error.strerror or error}: remove the cause (a full disk?) and go on with "
+                f"`hypsweep resume {sweep.run_dir}`."
+            ) from error
         finally:
             shown.close()
         for trial in study.trials():

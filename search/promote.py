@@ -21,6 +21,7 @@ from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError, WorkFailedError
 from search import runtime
 from search.config import SweepConfig
+from search.journal import driver_lock
 from search.paths import is_uri, join, write_text
 from search.results import BestTrial, best_hyp_text, best_trial, read_run
 from search.space import load_space
@@ -89,7 +90,7 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
             How it is promoted.
 
     Raises:
-        InputError: The folder holds no sweep, or the model's weights would be larger than allowed.
+        InputError: The folder holds no sweep or is in use, or the model's weights would be larger than allowed.
         StoppedError: The user pressed Ctrl-C.
         WorkFailedError: No trial has finished an epoch, or the final training failed.
     """
@@ -100,8 +101,17 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
         raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
     settings = _final_settings(config, best, options.epochs)
     _refuse_large(settings, options.max_megabytes)
-    if options.on_start is not None:
-        options.on_start(best.trial.number, settings.epochs)
+    with driver_lock(run_dir):
+        if options.on_start is not None:
+            options.on_start(best.trial.number, settings.epochs)
+        metrics = _promote(config, best, settings, run_dir, options)
+    return Promotion(run_dir / PROMOTED, best.trial.number, metrics)
+
+
+def _promote(
+    config: SweepConfig, best: BestTrial, settings: TrainSettings, run_dir: Path, options: PromoteOptions
+) -> dict[str, Any]:
+    """Train, judge and publish; what a failure leaves is the training's own checkpoints."""
     draft = Path(tempfile.mkdtemp(dir=run_dir, prefix=".promoted-"))
     try:
         header = "The figures below are the sweep trial's; those of the weights beside this file are in metrics.json.\n"
@@ -115,7 +125,7 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
         _publish(draft, run_dir / PROMOTED)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return Promotion(run_dir / PROMOTED, best.trial.number, metrics)
+    return metrics
 
 
 def _final_settings(config: SweepConfig, best: BestTrial, epochs: int | None) -> TrainSettings:

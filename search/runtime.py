@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import os
 import socket
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -100,6 +101,28 @@ def check_resources(resources: ResourcesConfig, *, growing: bool) -> None:
         f"resources: a trial takes {resources.cpus:g} CPUs and {gpus_per_trial(resources):g} GPUs, "
         f"and the largest node has {found[0]:g} and {found[1]:g}: ask for less."
     )
+
+
+class NodeWatch:
+    """Tells whether the node that this driver is attached to is gone; Ray itself would wait for it for ever.
+
+    Args:
+        interval:
+            Seconds between two looks at Ray's list of nodes.
+    """
+
+    def __init__(self, interval: float = 5.0) -> None:
+        self._node = ray.get_runtime_context().get_node_id()
+        self._interval = interval
+        self._next_look = 0.0
+        self._lost = False
+
+    def lost(self) -> bool:
+        """Whether it was gone at the newest look."""
+        if not self._lost and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self._interval
+            self._lost = all(node["NodeID"] != self._node for node in _alive())
+        return self._lost
 
 
 def check_nodes(resources: ResourcesConfig, paths: Mapping[str, str]) -> None:

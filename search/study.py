@@ -252,8 +252,15 @@ def _guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
         return
     for part, value in json.loads(json.dumps(wanted)).items():
         if held.get(part) != value:
-            shown = f" ({held.get(part)}, now {value})" if isinstance(value, str | int) and part != "data" else ""
+            shown = f" ({_difference(held.get(part), value)})" if part != "data" else ""
             raise InputError(
                 f"study `{study.study_name}` was made with another {part}{shown}: "
                 "set it back, or start a sweep of its own with another name and folder."
             )
+
+
+def _difference(held: Any, wanted: Any) -> str:  # noqa: ANN401  two values of a part of the identity
+    """What differs: the keys of mappings, else both values."""
+    if isinstance(held, dict) and isinstance(wanted, dict):
+        return ", ".join(name for name in sorted({*held, *wanted}) if held.get(name) != wanted.get(name))
+    return f"{held}, now {wanted}"

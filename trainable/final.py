@@ -125,7 +125,10 @@ def _listen(queue: Queue, on_epoch: Callable[[dict[str, Any]], None]) -> None:
 
 
 def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Result:
-    handler = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main:
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # Ray's own would abort
     try:
         return fit()
     except (KeyboardInterrupt, SystemExit) as error:
@@ -142,8 +145,8 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
             f"in {training.storage_path}."
         ) from error
     finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, handler)  # Ray Train leaves its own behind
+        for number, handler in before.items() if in_main else ():
+            signal.signal(number, handler)  # Ray Train leaves its own behind
 
 
 def _worker(config: dict[str, Any]) -> None:

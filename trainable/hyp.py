@@ -6,7 +6,6 @@ Names, meaning and defaults are those of YOLOv5's ``hyp.scratch-low.yaml``.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -17,6 +16,9 @@ import yaml
 
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
+
+LARGEST = 3.4e38
+"""torch computes in float32 and takes nothing beyond it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,9 @@ class Hyp:
 
     def __post_init__(self) -> None:
         for name, value in self.as_dict().items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            # Not `math.isfinite`, which fails for an integer that is larger than any float.
+            if not number or not abs(value) <= LARGEST:
                 raise InputError(f"hyp `{name}` is {value!r}: give a finite number.")
             if value < 0:
                 raise InputError(f"hyp `{name}` is {value}: YOLOv5's hyperparameters are never negative.")

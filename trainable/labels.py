@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from data_prep.errors import InputError
-from trainable.yolov5_parts import exif_size, img2label_paths, segments2boxes
+from trainable.yolov5_parts import IMG_FORMATS, exif_size, img2label_paths, segments2boxes
 
 Array = npt.NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def read_labels(images: Sequence[Path], class_count: int) -> LabelledImages:
     for file, label_file in zip(files, img2label_paths(files), strict=True):
         try:
             kept.append((file, *_read_one(file, Path(label_file))))
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             skipped.append(f"{file}: left out: {error}")
             continue
         classes = kept[-1][1][:, 0]
@@ -77,6 +77,9 @@ def _read_one(file: str, label_file: Path) -> tuple[Array, tuple[Array, ...], tu
     with Image.open(file) as image:
         image.verify()
         width, height = exif_size(image)
+        kind = str(image.format).lower()
+    if kind not in IMG_FORMATS:
+        raise ValueError(f"the image is a {kind} by its content, which YOLOv5 does not read")
     if width < 10 or height < 10:
         raise ValueError(f"the image is {width}x{height}, smaller than 10 pixels")
     rows = (
@@ -99,7 +102,8 @@ def _parse_rows(rows: list[list[str]]) -> tuple[Array, tuple[Array, ...]]:
         if any(len(row) != 5 for row in rows):
             raise ValueError("a label line needs 5 numbers (class, centre x, centre y, width, height)")
         labels = np.array(rows, dtype=np.float32)
-    # A NaN fails every comparison, so ask for what is right instead of what is wrong.
+    if not np.isfinite(labels).all():
+        raise ValueError("a label holds a number that is not finite")
     if not (labels >= 0).all():
         raise ValueError("a label holds a negative number")
     if not (labels[:, 1:] <= 1).all():

@@ -26,6 +26,8 @@ from trainable.validation import evaluate
 
 GRADIENT_NORM = 10.0
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
+# What may differ between the two halves of a training: where things lie, and on what it runs.
+PLACES = ("data", "weights", "device", "amp", "workers", "cache")
 
 
 class EpochLoop:
@@ -207,8 +209,26 @@ class EpochLoop:
         """Go on from a checkpoint that :meth:`save` wrote.
 
         Raises:
-            WorkFailedError: There is no whole checkpoint in ``folder``.
+            WorkFailedError: There is no whole checkpoint in ``folder``, or it is one of another training.
         """
         tensors, readable = read_checkpoint(folder)
-        self.load_state_dict(tensors)
-        self.last = readable["metrics"]
+        self._refuse_stranger(folder, readable)
+        try:
+            self.load_state_dict(tensors)
+            self.last = readable["metrics"]
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = str(error).strip().splitlines()[-1].strip()
+            raise WorkFailedError(
+                f"{folder}: the checkpoint does not fit this training ({reason}); start the training anew."
+            ) from error
+
+    def _refuse_stranger(self, folder: str | Path, readable: dict[str, Any]) -> None:
+        """Raise for a checkpoint of other settings or another hyp, most of which would load without a word."""
+        for group, mine in (("hyp", self.hyp.as_dict()), ("train", self.settings.as_dict())):
+            theirs = readable.get(group) or {}
+            for name in mine.keys() | theirs.keys():
+                if name not in PLACES and mine.get(name) != theirs.get(name):
+                    raise WorkFailedError(
+                        f"{folder}: is a checkpoint of another training ({group}.{name} is {theirs.get(name)!r} there "
+                        f"and {mine.get(name)!r} here); go on from one of this training, or start it anew."
+                    )

@@ -60,9 +60,11 @@ def select_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"train.device is {name!r}: give `auto`, `cpu`, `cuda` or `cuda:N`.") from error
+        device: torch.device | None = torch.device(name)
+    except (RuntimeError, TypeError):
+        device = None
+    if device is None or device.type not in {"cpu", "cuda"}:
+        raise InputError(f"train.device is {name!r}: give `auto`, `cpu`, `cuda` or `cuda:N`.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(f"train.device is {name!r} and torch sees {torch.cuda.device_count()} GPUs; use `auto`.")
     return device
@@ -74,12 +76,15 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     Raises:
         InputError: Model, weights, data set or device are not to be had.
     """
+    if settings.optimizer != "SGD" and hyp.momentum >= 1:
+        raise InputError(f"hyp `momentum` is {hyp.momentum:g}: {settings.optimizer} needs it below 1.")
     device = select_device(settings.device)
     data = read_data_yaml(Path(settings.data))
     init_seeds(settings.seed, deterministic=device.type == "cpu")
     model = create_model(settings, hyp, len(data.names)).to(device)
     stride, image_size = input_size(model, settings)
-    decay = hyp.weight_decay * settings.batch_size * settings.accumulation / settings.nominal_batch_size
+    # The brackets are YOLOv5's: without them the last bit differs at some batch sizes.
+    decay = hyp.weight_decay * (settings.batch_size * settings.accumulation / settings.nominal_batch_size)
     optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
     for group in optimizer.param_groups:
         group["initial_lr"] = hyp.lr0

@@ -74,6 +74,8 @@ class TrainSettings:
         for name in ("min_warmup_iterations", "workers", "seed"):
             if getattr(self, name) < 0:
                 raise InputError(f"train.{name} is {getattr(self, name)}: give a whole number of at least 0.")
+        if self.seed >= 2**32:
+            raise InputError(f"train.seed is {self.seed}: give a whole number below 2**32, as NumPy wants it.")
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"train.label_smoothing is {self.label_smoothing}: give a number in [0, 1).")
 

@@ -43,11 +43,13 @@ def build_model(name: str, class_count: int, anchors: float | None = None) -> De
             Anchors per output layer; None keeps the definition's.
 
     Raises:
-        InputError: The yolov5 package has no model of that name.
+        InputError: The yolov5 package has no model of that name, or ``anchors`` rounds to none.
     """
     definition = model_yaml(name)
     if definition is None:
         raise InputError(f"train.model is {name!r}: the yolov5 package has {', '.join(model_names())}.")
+    if anchors and round(anchors) < 1:
+        raise InputError(f"hyp `anchors` is {anchors}: give at least 1 per output layer, or 0 for the model's own.")
     return DetectionModel(str(definition), ch=3, nc=class_count, anchors=anchors)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -567,3 +568,15 @@ def test_demo_does_not_touch_a_folder_that_holds_something_else(cli: Cli, tmp_pa
 def test_demo_in_a_place_where_no_folder_can_be(cli: Cli, tmp_path: Path, without_ray: None) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     assert_refused(cli("demo", "--out", tmp_path / "notes.txt" / "demo"), r"notes\.txt/demo", "choose another")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(int(signal.SIGTERM))], ids=["Ctrl-C", "SIGTERM"])
+def test_what_is_stopped_before_its_first_trial_says_so(
+    cli: Cli, files: SweepFiles, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    def interrupted(*_: object) -> SweepResult:
+        raise stop
+
+    monkeypatch.setattr(search.sweep, "run_sweep", interrupted)
+    ended = cli("sweep", files.write())
+    assert (ended.code, ended.out, ended.err) == (130, "", "stopped.\n")

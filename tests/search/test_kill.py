@@ -87,6 +87,18 @@ def wait_until_at_work(files: SweepFiles, driver: Driver, ended: int = 1) -> Non
     pytest.fail(f"no trial at work: {driver.errors()}")
 
 
+def raylet_of(driver: Driver) -> int:
+    """Process id of the raylet that a driver has started."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().partition(" (")[2].rpartition(") ")
+        except OSError:  # it has ended meanwhile
+            continue
+        if name == "raylet" and int(rest.split()[1]) == driver.process.pid:
+            return int(stat.parent.name)
+    pytest.fail("the driver has no raylet")
+
+
 def check_nothing_was_lost(files: SweepFiles, before: list[FrozenTrial], *, kills: int) -> None:
     """Finished trials are as they were, interrupted ones went on from their last checkpoint, all have ended.
 
@@ -189,3 +201,23 @@ def test_sigterm_winds_down_and_a_second_signal_ends_at_once(files: SweepFiles, 
     code, result = (resumed := start("resume")).finish()
     assert code == 0, resumed.errors()
     assert result["states"] == {"COMPLETE": 5}
+
+
+def test_a_driver_whose_ray_dies_says_so_instead_of_waiting_for_ever(
+    files: SweepFiles, start: Callable[[str], Driver]
+) -> None:
+    begin(files)
+    driver = start("run")
+    wait_until_at_work(files, driver)
+    files.switch("sleep", "60")  # or it could end before it misses anything
+    before = trials(files)
+    os.kill(raylet_of(driver), signal.SIGKILL)
+    code, answer = driver.finish(timeout=90)
+    assert code == 1, driver.errors()
+    assert "has died" in answer["error"]
+    assert f"hypsweep resume {files.run}" in answer["error"]
+    files.switch("sleep", "0")
+    code, result = (resumed := start("resume")).finish()
+    assert code == 0, resumed.errors()
+    assert result["states"] == {"COMPLETE": 5}
+    check_nothing_was_lost(files, before, kills=2)

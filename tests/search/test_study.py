@@ -56,7 +56,7 @@ def test_another_space_is_refused_by_name(files: SweepFiles) -> None:
     open_tiny(files)
     ranges = {"lr0": {"low": 1e-4, "high": 0.5, "log": True}, "momentum": {"low": 0.1, "high": 0.98}}
     (files.folder / "space.yaml").write_text(yaml.safe_dump({"parameters": ranges}))
-    with pytest.raises(InputError, match="another space"):
+    with pytest.raises(InputError, match=r"another space \(lr0\)"):
         open_tiny(files, new=False)
 
 

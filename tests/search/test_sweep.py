@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 from collections import Counter
@@ -13,7 +14,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
-from data_prep.errors import InputError
+from data_prep.errors import InputError, WorkFailedError
 from search.results import read_run
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.search.conftest import SweepFiles
@@ -176,3 +177,14 @@ def test_checkpoints_go_to_the_storage_path_under_a_name_of_their_own(files: Swe
     assert len(roots) == 2
     assert all((root / "session_000" / "trial_00000").is_dir() for root in roots)
     assert not list((files.folder / "store").glob("**/checkpoint.json"))  # the trials have ended
+
+
+def test_a_disk_that_is_full_is_named_with_the_way_on(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("search.driver._tuner", full)
+        with pytest.raises(WorkFailedError, match=f"No space left on device.*hypsweep resume {files.run}"):
+            run(files, trials=1)
+    assert resume_sweep(files.run, options=Options(trainable=QuadraticTrainable)).states == {"COMPLETE": 1}

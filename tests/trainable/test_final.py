@@ -56,7 +56,7 @@ def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path) 
 
 
 def test_started_again_it_goes_on_from_its_last_epoch(final: TrainSettings, tmp_path: Path) -> None:
-    """After Ctrl-C, which is answered with a sentence, and after kill -9."""
+    """After SIGTERM, which like Ctrl-C is answered with a sentence, and after kill -9."""
     settings = dataclasses.replace(final, epochs=20)
     training = FinalTraining(settings, Hyp(), "final", str(tmp_path))
     code = f"""
@@ -72,13 +72,13 @@ except StoppedError as error:
     print(error)
 """
     epochs = [epoch_of_newest(tmp_path)]
-    for number in (signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         command = [sys.executable, "-c", code]
         driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         wait_until(lambda: epoch_of_newest(tmp_path) > epochs[-1])
         driver.send_signal(number)
         said = driver.communicate(timeout=60)[0]
-        assert ("the final training was stopped" in said) == (number == signal.SIGINT)
+        assert ("the final training was stopped" in said) == (number == signal.SIGTERM)
         epochs.append(epoch_of_newest(tmp_path))
 
     heard: list[dict[str, Any]] = []

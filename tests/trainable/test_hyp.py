@@ -34,6 +34,8 @@ def test_a_hyp_survives_its_yaml(values: dict[str, float]) -> None:
         ("lr0: [1, 2]", "lr0"),
         ("lr0: .nan", "lr0"),
         ("lr0: -1", "lr0"),
+        ("lr0: 1.0e+300", "lr0"),
+        ("lr0: 1" + 400 * "0", "lr0"),
         ("momentun: 0.9", "did you mean `momentum`"),
         ("- 1", "no `key: value` pairs"),
         ("a: [", "no valid YAML"),

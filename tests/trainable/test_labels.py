@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError
@@ -54,7 +55,15 @@ def test_polygons_become_boxes_and_duplicates_go(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["0 0.5 0.5 0.2\n", "0 1.5 0.5 0.2 0.3\n", "0 -0.5 0.5 0.2 0.3\n", "0 nan 0.5 0.2 0.3\n", "pig 1 1 1 1\n"]
+    "label",
+    [
+        "0 0.5 0.5 0.2\n",
+        "0 1.5 0.5 0.2 0.3\n",
+        "0 -0.5 0.5 0.2 0.3\n",
+        "0 nan 0.5 0.2 0.3\n",
+        "pig 1 1 1 1\n",
+        "inf 0.5 0.5 0.2 0.3\n",
+    ],
 )
 def test_an_image_with_a_broken_label_is_left_out_by_name(folder: Path, label: str) -> None:
     (folder / "labels" / "1.txt").write_text(label)
@@ -76,6 +85,24 @@ def test_a_broken_image_is_left_out_and_not_touched(folder: Path) -> None:
 
     assert "1.jpg" in found.skipped[0]
     assert truncated.read_bytes() == before
+
+
+def test_a_file_that_is_another_format_by_its_content_is_left_out_as_yolov5_does(folder: Path) -> None:
+    Image.new("RGB", (40, 40)).save(folder / "images" / "1.jpg", "GIF")
+
+    found = read_labels(images(folder), 1)
+
+    assert "1.jpg" in found.skipped[0]
+    assert "gif" in found.skipped[0]
+
+
+def test_a_decompression_bomb_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(folder / "images" / "1.jpg"), np.zeros((100, 100, 3), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 60)
+
+    found = read_labels(images(folder), 1)
+
+    assert "1.jpg" in found.skipped[0]
 
 
 def test_an_unknown_class_names_the_label_file(folder: Path) -> None:

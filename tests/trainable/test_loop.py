@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from data_prep.errors import DivergedError, InputError, WorkFailedError
+from trainable.checkpoint import write_checkpoint
 from trainable.dataset import DataStore
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
@@ -126,10 +127,46 @@ def test_the_readable_part_of_a_checkpoint_says_what_it_is(settings: TrainSettin
 
 
 @pytest.mark.parametrize(
+    ("change", "hyp", "named"),
+    [
+        ({"model": "yolov5s"}, Hyp(), r"train\.model"),
+        ({"optimizer": "AdamW"}, Hyp(), r"train\.optimizer"),
+        ({}, Hyp(lr0=0.02), r"hyp\.lr0"),
+        ({}, Hyp(anchors=4), r"hyp\.anchors"),
+    ],
+)
+def test_the_checkpoint_of_another_training_is_refused(
+    settings: TrainSettings, tmp_path: Path, change: dict[str, Any], hyp: Hyp, named: str
+) -> None:
+    EpochLoop(settings, Hyp()).save(tmp_path)
+
+    with pytest.raises(WorkFailedError, match=f"another training.*{named}"):
+        EpochLoop(dataclasses.replace(settings, **change), hyp).load(tmp_path)
+
+
+def test_a_checkpoint_that_lacks_something_is_refused(settings: TrainSettings, tmp_path: Path) -> None:
+    loop = EpochLoop(settings, Hyp())
+    readable = {"hyp": loop.hyp.as_dict(), "train": settings.as_dict(), "metrics": {}}
+    write_checkpoint(tmp_path, {"epoch": 1}, readable)
+
+    with pytest.raises(WorkFailedError, match="does not fit"):
+        loop.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "hyp", "named"), [("Adam", Hyp(momentum=1.0), "momentum"), ("SGD", Hyp(anchors=0.3), "anchors")]
+)
+def test_hyps_that_cannot_be_built_are_named(settings: TrainSettings, optimizer: str, hyp: Hyp, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        EpochLoop(dataclasses.replace(settings, optimizer=optimizer), hyp)
+
+
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"device": "cuda:7"}, "cuda:7"),
         ({"device": "gpu"}, "gpu"),
+        ({"device": "meta"}, "meta"),
         ({"data": "nowhere/data.yaml"}, "nowhere"),
         ({"train_split": "test"}, "test"),
         ({"weights": "nowhere.pt"}, "nowhere.pt"),

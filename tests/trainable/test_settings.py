@@ -17,6 +17,7 @@ from trainable.settings import TrainSettings
         ({"epochs": 0}, "epochs"),
         ({"batch_size": -1}, "batch_size"),
         ({"workers": -1}, "workers"),
+        ({"seed": 2**32}, "seed"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"imgsz": 640}, "imgsz"),
     ],
