@@ -58,6 +58,7 @@ class EpochBatches:
         indices = list(self._batches)
         if self._workers == 0:
             return (self.dataset.collate_fn([self.dataset[i] for i in batch]) for batch in indices)
+        self.dataset.fill_bank()
         generator = torch.Generator()
         generator.manual_seed(hash((self._seed, number)) % 2**63)
         loader: DataLoader[Any] = DataLoader(

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import numpy as np
+import psutil
 
 from data_prep.dataset import DatasetYaml
 from trainable.image_bank import ImageBank, Loaded
@@ -83,6 +84,10 @@ class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no
         whole: np.ndarray[Any, np.dtype[np.int64]] = np.ceil(np.array(shapes) * image_size / stride + pad).astype(int)
         return whole * stride
 
+    def fill_bank(self) -> None:
+        """Decode what is kept in memory before loader processes are forked: each would decode its own and lose it."""
+        self._bank.fill()
+
     def load_image(self, i: int) -> Loaded:
         """Pixels of image ``i``, original (h, w), resized (h, w); overrides YOLOv5's reading from disk."""
         return self._bank.load(int(self._order[i]))
@@ -112,12 +117,21 @@ class DataStore:
         return self._images[key]
 
     def bank(self, data: DatasetYaml, split: str, image_size: int, *, augmented: bool, keep: bool) -> ImageBank:
-        """The pixels of one split at one image size."""
+        """The pixels of one split at one image size; ``keep`` holds only where they fit into half the free memory."""
+        keep = keep and self._fits(data, split, image_size)
         key = (str(data.file), split, image_size, augmented, keep)
         if key not in self._banks:
             files = self.images(data, split).files
             self._banks[key] = ImageBank(files, image_size, augmented=augmented, keep=keep)
         return self._banks[key]
+
+    def _fits(self, data: DatasetYaml, split: str, image_size: int) -> bool:
+        shapes = self.images(data, split).shapes.astype(np.float64)
+        pixels = shapes.prod(axis=1) * (image_size / shapes.max(axis=1)) ** 2
+        needed, free = 3 * float(pixels.sum()), float(psutil.virtual_memory().available)
+        if needed > free / 2:
+            logger.warning("%s: %s takes %.1f GB and is read anew each time", data.file, split, needed / 1e9)
+        return needed <= free / 2
 
 
 def _no_albumentations(image: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  # yolov5's untyped protocol

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -53,6 +54,12 @@ class ImageBank:
         if kept is None:
             kept = self._kept[index] = self._decode(index)
         return kept
+
+    def fill(self) -> None:
+        """Decode everything that is to be kept, so that processes that are forked afterwards share it."""
+        if self._kept is not None and any(kept is None for kept in self._kept):
+            with ThreadPoolExecutor() as pool:  # OpenCV lets go of Python's lock
+                list(pool.map(self.load, range(len(self._files))))
 
     def _decode(self, index: int) -> Loaded:
         image = cv2.imread(self._files[index])

@@ -158,7 +158,10 @@ class EpochLoop:
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next epoch depends on, as tensors and plain numbers."""
+        """Everything that the next epoch depends on, as tensors and plain numbers.
+
+        On a CPU a resumed training equals an unbroken one bit by bit; a GPU's own sums are not that repeatable.
+        """
         parts, head = self.parts, self.parts.ema.ema.model[-1]
         return {
             "epoch": self.epoch,
@@ -185,7 +188,8 @@ class EpochLoop:
         head.grid = [grid.to(parts.device) for grid in state["ema_grid"]]
         head.anchor_grid = [grid.to(parts.device) for grid in state["ema_anchor_grid"]]
         parts.optimizer.load_state_dict(state["optimizer"])
-        parts.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the first half ran without mixed precision, on a CPU say
+            parts.scaler.load_state_dict(state["scaler"])
         parts.train.generator.set_state(state["order"])
         self._streams = state["streams"]
         self.epoch, self._last_step = state["epoch"], state["last_step"]

@@ -58,7 +58,7 @@ class TrainSettings:
     workers: int = 0
     """Processes that load and augment images; 0 does it in the training process."""
     cache: str = "ram"
-    """``ram`` keeps decoded, resized images in memory; ``none`` reads them anew each time."""
+    """``ram`` keeps decoded, resized images where they fit into half the free memory; ``none`` reads them each time."""
     autoanchor: bool = True
     """Recompute the anchors where they fit the data badly, as YOLOv5 does."""
 

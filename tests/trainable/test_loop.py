@@ -105,6 +105,17 @@ def test_after_the_last_epoch_there_is_nothing_to_train(settings: TrainSettings)
         loop.run_epoch()
 
 
+def test_the_weight_decay_is_scaled_as_yolov5_does_to_the_last_bit(settings: TrainSettings) -> None:
+    for batch_size in (19, 25, 8):
+        settings = dataclasses.replace(settings, batch_size=batch_size, nominal_batch_size=64)
+        expected = 0.0005
+        expected *= batch_size * round(64 / batch_size) / 64
+
+        optimizer = EpochLoop(settings, Hyp(weight_decay=0.0005)).parts.optimizer
+
+        assert optimizer.param_groups[1]["weight_decay"] == expected
+
+
 def test_without_a_validation_split_there_are_no_figures(settings: TrainSettings) -> None:
     loop = EpochLoop(dataclasses.replace(settings, val_split=None), Hyp())
 
