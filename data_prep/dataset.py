@@ -13,7 +13,9 @@ from typing import Any
 
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
+from data_prep.names import check_class_names, shown
 from data_prep.records import IMAGE_SUFFIXES
+from data_prep.text import printable
 
 #: Lies beside the ``data.yaml`` of a data set that ``prepare`` wrote (see :mod:`data_prep.manifest`).
 PREPARED = "manifest.json"
@@ -66,12 +68,12 @@ class DatasetYaml:
         return sorted(found)
 
     def _images_of(self, entry: Path, split: str) -> list[Path]:
-        if entry.is_dir():
+        if _exists(entry) and entry.is_dir():
             found = [Path(folder, name) for folder, _, names in os.walk(entry) for name in names]
             return [path for path in found if _is_image(path)]
-        if entry.is_file():
+        if _exists(entry) and entry.is_file():
             return _listed_images(entry, self.path)
-        raise InputError(f"{self.file}: `{split}` names {entry}, which does not exist; correct the key")
+        raise _missing(self.file, split, entry)
 
 
 def read_data_yaml(path: Path) -> DatasetYaml:
@@ -81,8 +83,7 @@ def read_data_yaml(path: Path) -> DatasetYaml:
 
     Raises:
         InputError: The file cannot be read, ``train``, ``val`` or ``names`` is missing or wrong, ``nc``
-            disagrees with
-            ``names``, or a folder of ``train`` or ``val`` does not exist.
+            disagrees with ``names``, or a folder of ``train`` or ``val`` does not exist.
     """
     file = path.absolute()
     data = read_yaml_mapping(file)
@@ -92,8 +93,8 @@ def read_data_yaml(path: Path) -> DatasetYaml:
         if key not in splits:
             raise InputError(f"{file} has no key `{key}`; add it with a folder of pictures")
         for entry in splits[key]:
-            if not entry.exists():
-                raise InputError(f"{file}: `{key}` names {entry}, which does not exist; correct the key")
+            if not _exists(entry):
+                raise _missing(file, key, entry)
     return DatasetYaml(file, root, _names(file, data), splits)
 
 
@@ -111,41 +112,67 @@ def _root(file: Path, path: object) -> Path:
     if path is None or path == "":
         return file.parent
     if not isinstance(path, str):
-        raise InputError(f"{file}: `path` (={path!r}) is no folder name; correct it or remove it")
+        raise InputError(f"{file}: `path` (={shown(path)}) is no folder name; correct it or remove it")
     # A prepared set is whole in its folder: a copy of it must not read the original's pictures.
     if (file.parent / PREPARED).is_file():
         return file.parent
-    stated = Path(file.parent, Path(path).expanduser())
-    return stated.resolve() if stated.is_dir() else file.parent
+    stated = _resolve(file, "path", path, file.parent)
+    return stated if _exists(stated) and stated.is_dir() else file.parent
 
 
 def _entries(file: Path, key: str, value: object, root: Path) -> tuple[Path, ...]:
     listed: list[object] = value if isinstance(value, list) else [value]
     entries = [entry for entry in listed if isinstance(entry, str)]
     if len(entries) < len(listed):
-        raise InputError(f"{file}: `{key}` (={value!r}) must be a folder, a .txt list or a list of them; correct it")
-    return tuple(_entry(Path(entry), root) for entry in entries)
+        message = f"{file}: `{key}` (={shown(value)}) must be a folder, a .txt list or a list of them"
+        raise InputError(f"{message}; correct it")
+    return tuple(_entry(file, key, entry, root) for entry in entries)
 
 
-def _entry(entry: Path, root: Path) -> Path:
-    resolved = Path(root, entry.expanduser()).resolve()
+def _entry(file: Path, key: str, entry: str, root: Path) -> Path:
+    resolved = _resolve(file, key, entry, root)
     # Roboflow writes `../train/images` though the folder lies beside the yaml; YOLOv5 forgives it, too.
-    if not resolved.exists() and entry.parts[:1] == ("..",):
-        return Path(root, *entry.parts[1:]).resolve()
+    if not _exists(resolved) and Path(entry).parts[:1] == ("..",):
+        return _resolve(file, key, str(Path(*Path(entry).parts[1:])), root)
     return resolved
+
+
+def _resolve(file: Path, key: str, text: str, root: Path) -> Path:
+    try:
+        return Path(root, Path(text).expanduser()).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL byte, `~nobody`, links in a circle
+        raise InputError(f"{file}: `{key}` names {shown(text)}, which cannot be a path; correct the key") from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something; what no file system can hold (a name of 5000 letters) or show is not there."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _missing(file: Path, key: str, entry: Path) -> InputError:
+    return InputError(f"{file}: `{key}` names {printable(str(entry))[:300]}, which does not exist; correct the key")
 
 
 def _names(file: Path, data: Mapping[str, Any]) -> tuple[str, ...]:
     names = data.get("names")
     if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise InputError(f"{file}: the ids in `names` are {list(names)}; number them 0..{len(names) - 1}")
+        if {key for key in names if type(key) is int} != set(range(len(names))):
+            ids = ", ".join(shown(key) for key in list(names)[:10])
+            raise InputError(f"{file}: the ids in `names` are {ids}; number them 0..{len(names) - 1}")
         names = [names[index] for index in range(len(names))]
     if not isinstance(names, list) or not names:
         raise InputError(f"{file} has no class names; add them as a list under `names`")
     if "nc" in data and data["nc"] != len(names):
-        raise InputError(f"{file}: `nc` is {data['nc']} but `names` has {len(names)} entries; make them agree")
-    return tuple(str(name) for name in names)
+        message = f"{file}: `nc` is {shown(data['nc'])} but `names` has {len(names)} entries"
+        raise InputError(f"{message}; make them agree")
+    try:
+        # YAML reads a bare 7 as a number, and YOLOv5 takes that for a name.
+        return check_class_names(str(name) if type(name) in (int, float) else name for name in names)
+    except ValueError as error:
+        raise InputError(f"{file}: in `names`, {error}") from error
 
 
 def _is_image(path: Path) -> bool:
@@ -161,10 +188,10 @@ def _listed_images(listing: Path, root: Path) -> list[Path]:
     images = []
     for line in lines:
         below_root = Path(root, line)
-        beside = line.startswith("./") or not below_root.exists()
+        beside = line.startswith("./") or not _exists(below_root)
         image = Path(os.path.normpath(Path(listing.parent, line) if beside else below_root))
-        if not image.is_file():
-            raise InputError(f"{listing} names {line}, which does not exist; correct or remove that line")
+        if not (_exists(image) and image.is_file()):
+            raise InputError(f"{listing} names {shown(line)}, which does not exist; correct or remove that line")
         if _is_image(image):
             images.append(image)
     return images

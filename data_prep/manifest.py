@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from data_prep.errors import InputError
-from data_prep.progress import Progress
 from data_prep.records import ImageRecord
-from data_prep.store import RawStore
 from data_prep.validation import FrozenModel, describe
 
 MANIFEST_NAME = "manifest.json"
+#: Hash of every picture, label, list and archive, in the form of ``sha256sum``.
+FILES_NAME = "files.sha256"
 
 
 class SplitSummary(FrozenModel):
@@ -39,17 +39,11 @@ class SplitSummary(FrozenModel):
     list_sha256: str
     """Hash of the picture file names, sorted, one a line."""
 
-    images_sha256: str
-    """Hash of the pictures' own SHA-256 values in that order, one a line."""
-
-    labels_sha256: str
-    """Hash of the label files' SHA-256 values in that order, one a line."""
-
 
 class Manifest(FrozenModel):
     """Hand-over from this room to the next."""
 
-    format: int = 1
+    format: int = 2
     """Version of this file's form."""
 
     names: tuple[str, ...]
@@ -62,13 +56,22 @@ class Manifest(FrozenModel):
     """The configuration without its paths."""
 
     inputs_sha256: str
-    """Hash of the raw data: names, sizes and boxes of all pictures and their content."""
+    """Hash of the raw data: names, sizes, boxes and content of all pictures that were not left out."""
 
-    repairs: dict[str, int]
-    """Boxes that were ``clipped`` at the picture's edge or ``dropped`` for want of area."""
+    findings: dict[str, dict[str, int]]
+    """How many findings there were per kind and policy; ``findings.csv`` lists them."""
+
+    groups: int
+    """Number of groups of pictures that were kept on one side; a picture alone is one."""
 
     splits: dict[str, SplitSummary]
     """Per split folder: ``train``, ``valid``, ``mini_train``, ``full`` and, where there is one, ``test``."""
+
+    folds: tuple[int, ...] = ()
+    """Pictures per fold; empty where no folds were asked for."""
+
+    files_sha256: str = ""
+    """Hash of ``files.sha256``, which has one line per picture, label, list, table and archive."""
 
     def to_bytes(self) -> bytes:
         """Return the file's content: sorted keys, UTF-8, one line feed at the end."""
@@ -82,12 +85,13 @@ class Manifest(FrozenModel):
 
     def same_origin(self, other: Manifest) -> bool:
         """Tell whether both were made from the same raw data with the same configuration."""
-        return self._origin() == other._origin()
+        return self.origin == other.origin
 
-    def _origin(self) -> object:
-        """Compare as JSON, in which a manifest that was read and one that was made have the same types."""
-        origin = self.model_dump(mode="json", exclude={"splits"})
-        return json.loads(json.dumps(origin))
+    @property
+    def origin(self) -> str:
+        """Hash of all that was known before the first byte was written."""
+        planned = self.model_dump(mode="json", exclude={"files_sha256"})
+        return hashlib.sha256(json.dumps(planned, sort_keys=True).encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -101,46 +105,41 @@ def read_manifest(folder: Path) -> Manifest | None:
         return Manifest.model_validate_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except ValidationError as error:
         raise InputError(
             f"{path} is no manifest of hypsweep ({describe(error)}); prepare into another folder"
         ) from error
 
 
-def summarise(
-    records: Sequence[ImageRecord], names: Sequence[str], hashes: Mapping[str, tuple[str, str]]
-) -> SplitSummary:
-    """Count and hash one split.
+def summarise(records: Sequence[ImageRecord], names: Sequence[str]) -> SplitSummary:
+    """Count one split.
 
     Args:
         records:
             Its pictures, sorted by key.
         names:
             Class names.
-        hashes:
-            Picture file name to the SHA-256 of the picture and of its label.
     """
     counts = Counter(box.class_id for record in records for box in record.boxes)
-    files = [record.file_name for record in records]
     return SplitSummary(
         images=len(records),
         background=sum(not record.boxes for record in records),
         boxes={name: counts[class_id] for class_id, name in enumerate(names)},
-        list_sha256=_hash_lines(files),
-        images_sha256=_hash_lines(hashes[file][0] for file in files),
-        labels_sha256=_hash_lines(hashes[file][1] for file in files),
+        list_sha256=_hash_lines(record.file_name for record in records),
     )
 
 
-def hash_inputs(records: Sequence[ImageRecord], store: RawStore, progress: Progress) -> str:
+def hash_inputs(records: Iterable[ImageRecord]) -> str:
     """Hash everything that the raw data contributes, whatever the order and the place it was read from."""
-    lines = []
-    for done, record in enumerate(records, start=1):
-        boxes = [[box.class_id, box.x1, box.y1, box.x2, box.y2] for box in record.boxes]
-        content = store.fingerprint(record.source)
-        lines.append(json.dumps([record.file_name, record.source_split, record.width, record.height, boxes, content]))
-        progress("hash", done, len(records))
-    return _hash_lines(sorted(lines))
+    return _hash_lines(sorted(_line(record) for record in records))
+
+
+def _line(record: ImageRecord) -> str:
+    boxes = [[box.class_id, box.x1, box.y1, box.x2, box.y2] for box in record.boxes]
+    size = [record.width, record.height]
+    return json.dumps([record.file_name, record.source_split, size, boxes, record.sha256])
 
 
 def _hash_lines(lines: Iterable[str]) -> str:

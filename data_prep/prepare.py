@@ -2,67 +2,78 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+import hashlib
 from pathlib import Path
-from typing import Any
 
+from data_prep.balance import balance_table
 from data_prep.config import PrepareConfig
 from data_prep.errors import InputError
-from data_prep.export import DATA_YAML, staging, write_data_yaml, write_splits
-from data_prep.geometry import Repairs, clip_records
-from data_prep.labels import BinsByClass
-from data_prep.manifest import MANIFEST_NAME, Manifest, hash_inputs, read_manifest, summarise
+from data_prep.examine import Journal
+from data_prep.export import (
+    DATA_YAML,
+    Workplace,
+    workplace,
+    write_archives,
+    write_data_yaml,
+    write_folds,
+    write_lists,
+    write_pictures,
+)
+from data_prep.gather import gather, refuse_failures
+from data_prep.manifest import FILES_NAME, MANIFEST_NAME, Manifest, hash_inputs, read_manifest, summarise
+from data_prep.plan import Plan, make_plan
 from data_prep.progress import Progress, silent
-from data_prep.records import ImageRecord, RawDataset
-from data_prep.split import Records, Split, keep, split
+from data_prep.reports import (
+    BALANCE_CSV,
+    FINDINGS_CSV,
+    GROUPS_CSV,
+    balance_csv,
+    count_findings,
+    findings_csv,
+    groups_csv,
+    hash_lines,
+)
 from data_prep.store import RawStore
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """All that is known before the first byte is written."""
-
-    names: tuple[str, ...]
-    splits: dict[Split, Records]
-    manifest: Manifest  # its splits are still empty
-
-
 def prepare(config: PrepareConfig, out: Path, progress: Progress | None = None) -> Path:
-    """Read raw data, split it and write a YOLO data set with a manifest.
+    """Read raw data, check it, split it and write a YOLO data set with a manifest.
 
     A data set that already lies in ``out`` is returned as it is when its manifest says that it was made from
-    the same raw data with the same configuration.
+    the same raw data with the same configuration. A run that was cut off goes on where it was.
 
     Args:
         config:
-            What to read and how to split it.
+            What to read, what to do about findings and how to split.
         out:
             Folder of the data set; must be absent or empty, or hold that very data set.
         progress:
-            Told of every picture in the stages ``read``, ``hash`` and ``write``.
+            Told of every picture in the stages ``read``, ``look``, ``write`` and ``pack``.
 
     Returns:
         The ``data.yaml``, absolute.
 
     Raises:
-        InputError: The raw data or the configuration is wrong, or ``out`` holds something else; nothing is
-            written.
-        WorkFailedError: The disk failed; nothing is left behind.
+        InputError: The raw data or the configuration is wrong, a finding's policy is ``fail``, or ``out`` holds
+            something else; nothing is written.
+        WorkFailedError: The disk failed; run again to go on.
 
     Example:
         >>> from data_prep.config import load_prepare_config
-        >>> prepare(load_prepare_config(Path("configs/data/synthetic.yaml")), Path("datasets/herd"))  #
-        doctest: +SKIP
+        >>> prepare(load_prepare_config(Path("configs/data/synthetic.yaml")), Path("herd"))  # doctest: +SKIP
     """
     out, report = out.absolute(), progress or silent
     existing = _existing(out)
-    with RawStore() as store:
-        plan = _plan(config, store, report)
+    with workplace(out) as place, RawStore(config.limits) as store:
+        with Journal(place.journal, config.limits.model_dump_json()) as journal:
+            gathered = gather(config, store, report, journal)
+        refuse_failures(gathered.findings)
+        plan = make_plan(config, gathered)
+        refuse_failures(plan.findings)
+        manifest = _planned(config, plan)
         if existing is None:
-            _write(plan, out, store, report)
-        elif not existing.same_origin(plan.manifest):
+            _write(config, plan, manifest, place, store, report)
+        elif not existing.same_origin(manifest):
             raise InputError(f"{out} holds another data set; choose another output folder or delete that one")
         else:
             _check_complete(out, existing)
@@ -86,73 +97,57 @@ def _check_complete(out: Path, manifest: Manifest) -> None:
         raise InputError(f"{out / DATA_YAML} is missing; delete {out} and prepare again")
 
 
-def _plan(config: PrepareConfig, store: RawStore, progress: Progress) -> _Plan:
-    raw = config.source.read(store, progress)
-    # Test pictures are kept apart from the first step on: no option can mix them into training.
-    tests = [record for record in raw.records if record.source_split == "test"]
-    others = [record for record in raw.records if record.source_split != "test"]
-    tests += _test_records(config, raw, store, progress)
-    _require_unique(tests)
-    _require_unique(others)
-    origin = hash_inputs([*others, *tests], store, progress)
-    pool, repairs = clip_records(others)
-    test, test_repairs = clip_records(tests)
-    divide = keep if config.keep_splits else split
-    splits = divide(pool, config.fractions, config.seed, _bins(config, raw.names))
-    if test:
-        splits[Split.TEST] = tuple(sorted(test, key=lambda record: record.key))
-    both = Repairs(repairs.clipped + test_repairs.clipped, repairs.dropped + test_repairs.dropped)
-    return _Plan(raw.names, splits, _origin(config, raw.names, origin, both))
-
-
-def _test_records(config: PrepareConfig, raw: RawDataset, store: RawStore, progress: Progress) -> list[ImageRecord]:
-    if config.test_source is None:
-        return []
-    test = config.test_source.read(store, progress)
-    if test.names != raw.names:
-        message = f"`test_source` has the classes {test.names} but `source` has {raw.names}; make them agree"
-        raise InputError(message)
-    return [replace(record, source_split="test") for record in test.records]
-
-
-def _require_unique(records: Sequence[ImageRecord]) -> None:
-    counts = Counter(record.key for record in records)
-    for record in records:
-        if counts[record.key] > 1:
-            raise InputError(f"{record.source}: another picture is called `{record.key}`, too; rename one of them")
-
-
-def _bins(config: PrepareConfig, names: Sequence[str]) -> BinsByClass:
-    for name in config.count_bins:
-        if name not in names:
-            raise InputError(f"`count_bins` names the class `{name}`; the data has {list(names)}: correct it")
-    return {index: config.count_bins.get(name, config.default_count_bins) for index, name in enumerate(names)}
-
-
-def _origin(config: PrepareConfig, names: tuple[str, ...], inputs: str, repairs: Repairs) -> Manifest:
+def _planned(config: PrepareConfig, plan: Plan) -> Manifest:
+    records = [record for members in plan.splits.values() for record in members]
     return Manifest(
-        names=names,
+        names=plan.names,
         seed=config.seed,
-        config=_without_paths(config.model_dump()),
-        inputs_sha256=inputs,
-        repairs=asdict(repairs),
-        splits={},
+        config={key: _without_paths(value) for key, value in config.model_dump().items()},
+        inputs_sha256=hash_inputs(set(records)),
+        findings=count_findings(plan.findings),
+        groups=len(set(plan.groups.values())),
+        splits={name.value: summarise(members, plan.names) for name, members in plan.splits.items()},
+        folds=tuple(map(len, plan.folds)),
     )
 
 
-def _without_paths(value: dict[str, Any]) -> dict[str, Any]:
+def _without_paths(value: object) -> object:
     """Leave out where things lie: it differs between machines and does not change the data set."""
-    return {
-        key: _without_paths(inner) if isinstance(inner, dict) else inner
-        for key, inner in value.items()
-        if not isinstance(inner, Path)
-    }
+    if isinstance(value, dict):
+        return {key: _without_paths(inner) for key, inner in value.items() if not isinstance(inner, Path)}
+    if isinstance(value, (list, tuple)):
+        return [_without_paths(inner) for inner in value if not isinstance(inner, Path)]
+    return value
 
 
-def _write(plan: _Plan, out: Path, store: RawStore, progress: Progress) -> None:
-    with staging(out) as folder:
-        hashes = write_splits(plan.splits, folder, store, progress)
-        summaries = {name.value: summarise(records, plan.names, hashes[name]) for name, records in plan.splits.items()}
-        manifest = plan.manifest.model_copy(update={"splits": summaries})
-        write_data_yaml(folder, out, plan.names, plan.splits)
-        (folder / MANIFEST_NAME).write_bytes(manifest.to_bytes())
+def _write(
+    config: PrepareConfig, plan: Plan, manifest: Manifest, place: Workplace, store: RawStore, progress: Progress
+) -> None:
+    folder = place.draft(manifest.origin)
+    hashes = write_pictures(plan.splits, folder, store, config.link, progress)
+    if config.archives:
+        hashes |= write_archives(folder, plan.splits, progress)
+    listed = write_lists(folder, plan.splits) + write_folds(folder, place.out, plan.names, plan.folds)
+    listed += _write_tables(config, plan, folder)
+    hashes |= {name: _sha256((folder / name).read_bytes()) for name in listed}
+    write_data_yaml(folder, place.out, plan.names, plan.splits)
+    lines = hash_lines(hashes).encode()
+    (folder / FILES_NAME).write_bytes(lines)
+    whole = manifest.model_copy(update={"files_sha256": _sha256(lines)})
+    (folder / MANIFEST_NAME).write_bytes(whole.to_bytes())
+    place.publish()
+
+
+def _write_tables(config: PrepareConfig, plan: Plan, folder: Path) -> list[str]:
+    """Write the reports; returns their names."""
+    tables = {FINDINGS_CSV: findings_csv(plan.findings)}
+    tables[BALANCE_CSV] = balance_csv(balance_table(plan.splits, plan.names, config.stratification))
+    if config.groups:
+        tables[GROUPS_CSV] = groups_csv(plan.groups)
+    for name, text in tables.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return list(tables)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

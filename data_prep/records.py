@@ -11,13 +11,24 @@ Example:
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from data_prep.findings import Finding, Flaw
+from data_prep.text import printable as printable  # readers name files with it
+
 #: File name endings that YOLOv5 7.0 reads as a picture (``yolov5/utils/dataloaders.py``, ``IMG_FORMATS``).
 IMAGE_SUFFIXES = frozenset({".bmp", ".dng", ".jpeg", ".jpg", ".mpo", ".pfm", ".png", ".tif", ".tiff", ".webp"})
+
+
+#: Side in pixels of the thumbnails by which pictures are compared.
+THUMBNAIL_SIDE = 32
+
+#: Class id of a box whose class the data set does not know; its picture carries a flaw that says so.
+UNKNOWN_CLASS_ID = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,7 @@ class Box:
 
     Attributes:
         class_id:
-            Index into the names of the data set.
+            Index into the names of the data set; :data:`UNKNOWN_CLASS_ID` only between a reader and the checks.
         x1:
             Left edge in pixels.
         y1:
@@ -79,40 +90,44 @@ class Source:
         return self.suffix in IMAGE_SUFFIXES and not self.name.startswith("._")
 
     def __str__(self) -> str:
-        return str(self.path) if self.member is None else f"{self.path}:{self.member}"
+        return printable(str(self.path) if self.member is None else f"{self.path}:{self.member}")
+
+    def beside(self, root: Path) -> str:
+        """Name it against a folder: the same text wherever that folder lies; for reports."""
+        shown = Path(os.path.relpath(self.path, root)).as_posix()
+        return printable(shown if self.member is None else f"{shown}:{self.member}")
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """One picture and its boxes.
+class RawImage:
+    """One picture as its labels describe it, before anybody looked at the picture itself.
 
     Attributes:
         key:
-            Unique name of the picture within its data set, safe as a file name; the file stem of what is
-            exported.
+            Unique name of the picture within its data set (within ``test`` and within the rest), safe as a file
+            name.
         source:
-            Where the picture's bytes lie; they are exported as they are.
-        width:
-            Width in pixels of the picture as it is shown (EXIF orientation applied), read from its header.
-        height:
-            Height in pixels, likewise.
+            Where the picture's bytes lie; None where the raw data has boxes and no pictures.
         boxes:
-            Its objects; empty for a background picture.
+            Its objects; empty for a background picture. In pixels, or, where ``normalised``, as fractions of
+            width and height.
+        normalised:
+            Whether the corners of the boxes are fractions of the picture.
+        stated_size:
+            ``(width, height)`` in pixels as the label says; None where it says nothing.
+        flaws:
+            What the reader found wrong with this picture's label.
         source_split:
             Split that the raw data assigns (``train``, ``val`` or ``test``); None where it assigns none.
     """
 
     key: str
-    source: Source
-    width: int
-    height: int
+    source: Source | None
     boxes: tuple[Box, ...] = ()
+    normalised: bool = False
+    stated_size: tuple[int, int] | None = None
+    flaws: tuple[Flaw, ...] = ()
     source_split: str | None = None
-
-    @property
-    def file_name(self) -> str:
-        """Name of the exported picture, without folder."""
-        return self.key + self.source.suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +137,58 @@ class RawDataset:
     Attributes:
         names:
             Class names; a box's ``class_id`` indexes them.
-        records:
+        images:
             One per picture, keys unique within ``test`` and within the rest.
+        root:
+            Folder against which reports name files.
+        findings:
+            What belongs to no picture: a label whose picture is missing, a note on the whole data set.
     """
 
     names: tuple[str, ...]
-    records: tuple[ImageRecord, ...]
+    images: tuple[RawImage, ...]
+    root: Path
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One picture that was looked at, and its boxes as they are exported.
+
+    Attributes:
+        key:
+            Unique name of the picture within its data set, safe as a file name; the file stem of what is
+            exported.
+        source:
+            Where the picture's bytes lie; they are exported as they are. None where there are boxes alone.
+        width:
+            Width in pixels of the picture as it is shown (EXIF orientation applied), read from its header.
+        height:
+            Height in pixels, likewise.
+        boxes:
+            Its objects, in pixels; empty for a background picture.
+        source_split:
+            Split that the raw data assigns (``train``, ``val`` or ``test``); None where it assigns none.
+        sha256:
+            Hash of the picture's bytes, hexadecimal; empty where there is no picture.
+        thumbnail:
+            The picture in grey, :data:`THUMBNAIL_SIDE` squared, row by row, one byte a pixel, for comparing
+            pictures; empty where there is no picture.
+    """
+
+    key: str
+    source: Source | None
+    width: int
+    height: int
+    boxes: tuple[Box, ...] = ()
+    source_split: str | None = None
+    sha256: str = ""
+    thumbnail: bytes = b""
+
+    @property
+    def file_name(self) -> str:
+        """Name of the exported picture, without folder."""
+        return self.key + ("" if self.source is None else self.source.suffix)
 
 
 def safe_key(stem: str) -> str:

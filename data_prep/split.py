@@ -1,22 +1,23 @@
 """Splits records so that every stratification label has the same share on both sides; pure in its input.
 
-The stratification is that of Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data"
-(2011), by the iterative-stratification package.
+The same records, settings, groups and seed give the same splits on any machine, in whatever order they come.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
-from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from data_prep.errors import InputError
-from data_prep.labels import BinsByClass, count_labels, indicator_matrix
+from data_prep.labels import Labels, Stratification, labels_of
 from data_prep.records import ImageRecord
+from data_prep.stratify import choose
 
 
 class Split(StrEnum):
@@ -41,17 +42,42 @@ class Fractions:
 
     Attributes:
         valid:
-            Share of all pictures that go to ``valid``.
+            Share of the pictures that go to ``valid``, those of ``test`` not counted.
         mini:
             Share of ``train`` that goes to ``mini_train``.
+        test:
+            Share of all pictures that go to ``test``, taken first; 0 for none.
     """
 
     valid: float = 0.2
     mini: float = 0.5
+    test: float = 0.0
+
+    @property
+    def shares(self) -> dict[Split, float]:
+        """Share of each split in what it is a part of: train and valid together, train, or all."""
+        shares = {Split.TRAIN: 1 - self.valid, Split.VALID: self.valid, Split.MINI_TRAIN: self.mini}
+        return shares | ({Split.TEST: self.test} if self.test > 0 else {})
 
 
-def split(records: Sequence[ImageRecord], fractions: Fractions, seed: int, bins: BinsByClass) -> dict[Split, Records]:
-    """Split by class and box count; the same input gives the same output on any machine.
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """A picture with what a split looks at."""
+
+    record: ImageRecord
+    labels: Labels
+    group: int
+
+
+def split(
+    records: Sequence[ImageRecord],
+    fractions: Fractions,
+    seed: int,
+    stratification: Stratification,
+    names: Sequence[str],
+    groups: Sequence[int] | None = None,
+) -> dict[Split, Records]:
+    """Split anew; a group of pictures is never torn between ``train``, ``valid`` and ``test``.
 
     Args:
         records:
@@ -60,66 +86,155 @@ def split(records: Sequence[ImageRecord], fractions: Fractions, seed: int, bins:
             Shares of the splits.
         seed:
             Seed of the stratification.
-        bins:
-            Thresholds of the box count for every class id.
+        stratification:
+            By which labels.
+        names:
+            Class names.
+        groups:
+            Group of every record, see :func:`data_prep.groups.group_records`; None: each is alone.
 
     Returns:
-        ``train`` and ``valid`` (a partition), ``mini_train`` (part of train), ``full`` (both), each sorted by
-        key.
+        ``train``, ``valid`` and, where asked for, ``test`` (a partition), ``mini_train`` (part of train) and
+        ``full`` (train and valid), each sorted by key.
 
     Raises:
-        InputError: There are too few pictures for the fractions.
+        InputError: There are too few pictures or groups for the fractions.
     """
-    train, valid = stratified_halves(records, 1 - fractions.valid, seed, bins)
-    return _with_derived(train, valid, fractions, seed, bins)
+    pool = _samples(records, stratification, names, groups)
+    test: list[_Sample] = []
+    if fractions.test > 0:
+        test, pool = _cut(pool, fractions.test, seed, "test_fraction")
+    valid, train = _cut(pool, fractions.valid, seed, "valid_fraction")
+    found = _with_derived(train, valid, fractions, seed)
+    return found | ({Split.TEST: _records(test)} if test else {})
 
 
-def keep(records: Sequence[ImageRecord], fractions: Fractions, seed: int, bins: BinsByClass) -> dict[Split, Records]:
-    """Like :func:`split`, with the train and val that the raw data came with.
+def keep(
+    records: Sequence[ImageRecord],
+    fractions: Fractions,
+    seed: int,
+    stratification: Stratification,
+    names: Sequence[str],
+    groups: Sequence[int] | None = None,
+) -> dict[Split, Records]:
+    """Like :func:`split`, with the train and val that the raw data came with; groups do not change these.
 
     Raises:
-        InputError: The raw data has no own train or val, or too few pictures for the mini set.
+        InputError: A picture is in neither train nor val, one of these is empty, there are too few pictures for
+            the mini set, or a share of ``test`` is asked for.
     """
-    own = {key: tuple(record for record in records if record.source_split == key) for key in ("train", "val")}
+    if fractions.test > 0:
+        raise InputError("`test_fraction` splits anew and `keep_splits` does not; remove one of them")
+    pool = _samples(records, stratification, names, groups)
+    own = {key: [sample for sample in pool if sample.record.source_split == key] for key in ("train", "val")}
     for key, members in own.items():
         if not members:
             raise InputError(f"the source has no `{key}` split of its own; set `keep_splits: false`")
-    return _with_derived(own["train"], own["val"], fractions, seed, bins)
+    if len(own["train"]) + len(own["val"]) < len(pool):
+        lost = next(sample.record for sample in pool if sample.record.source_split not in own)
+        raise InputError(f"the picture `{lost.key}` is in no split of the source; set `keep_splits: false`")
+    return _with_derived(own["train"], own["val"], fractions, seed)
 
 
-def stratified_halves(
-    records: Sequence[ImageRecord], share: float, seed: int, bins: BinsByClass
-) -> tuple[Records, Records]:
-    """Cut records in two, the first holding ``share`` of them and of every label, both sorted by key.
+def folds(
+    records: Sequence[ImageRecord],
+    k: int,
+    seed: int,
+    stratification: Stratification,
+    names: Sequence[str],
+    groups: Sequence[int] | None = None,
+) -> list[Records]:
+    """Part records in k stratified folds of about equal size; groups stay whole.
 
-    The share of the second half is written as a / b with b <= 100; it gets the first a of b stratified folds.
-    So 0.2 is fold 0 of 5.
+    They are cut off one after the other, so the first is the ``valid`` of :func:`split` where that has a share of
+    1 / k. Only a group that is larger than a fold is a fold of its own; such folds come last.
+
+    Args:
+        records:
+            Pictures in any order; keys must be unique.
+        k:
+            Number of folds, at least 2.
+        seed:
+            Seed of the stratification.
+        stratification:
+            By which labels.
+        names:
+            Class names.
+        groups:
+            Group of every record; None: each is alone.
+
+    Returns:
+        k parts, each sorted by key.
 
     Raises:
-        InputError: There are fewer pictures than folds.
+        InputError: There are too few pictures or groups.
     """
-    ordered = sorted(records, key=lambda record: record.key)
-    # 1 - 0.8 is not 0.2 in binary; the limit on the denominator restores it.
-    ratio = Fraction(1 - share).limit_denominator(100)
-    if len(ordered) < ratio.denominator or not 0 < ratio < 1:
-        raise InputError(
-            f"{len(ordered)} pictures are too few for a share of {float(ratio):.2f}; "
-            "add pictures or change `valid_fraction` or `mini_fraction`"
-        )
-    matrix = indicator_matrix([count_labels(record, bins) for record in ordered])
-    folds = MultilabelStratifiedKFold(n_splits=ratio.denominator, shuffle=True, random_state=seed)
-    in_second = np.zeros(len(ordered), dtype=np.bool_)
-    for fold, (_, members) in enumerate(folds.split(matrix, matrix)):
-        if fold < ratio.numerator:
-            in_second[members] = True
-    first = tuple(record for record, other in zip(ordered, in_second, strict=True) if not other)
-    second = tuple(record for record, other in zip(ordered, in_second, strict=True) if other)
-    return first, second
+    rest = _samples(records, stratification, names, groups)
+    if len({sample.group for sample in rest}) < k:
+        raise _too_few(rest, Fraction(1, k), "folds")
+    found: list[list[_Sample]] = []
+    large: list[list[_Sample]] = []
+    for parts in range(k, 1, -1):
+        number, size = Counter(sample.group for sample in rest).most_common(1)[0]
+        if size > 1 and size * parts > len(rest):
+            large.append([sample for sample in rest if sample.group == number])
+            rest = [sample for sample in rest if sample.group != number]
+        else:
+            fold, rest = _cut(rest, Fraction(1, parts), seed, "folds")
+            found.append(fold)
+    return [_records(fold) for fold in (*found, rest, *large)]
 
 
-def _with_derived(
-    train: Records, valid: Records, fractions: Fractions, seed: int, bins: BinsByClass
-) -> dict[Split, Records]:
-    _, mini = stratified_halves(train, 1 - fractions.mini, seed, bins)
-    found = {Split.TRAIN: train, Split.VALID: valid, Split.MINI_TRAIN: mini, Split.FULL: (*train, *valid)}
-    return {name: tuple(sorted(members, key=lambda record: record.key)) for name, members in found.items()}
+def _samples(
+    records: Sequence[ImageRecord],
+    stratification: Stratification,
+    names: Sequence[str],
+    groups: Sequence[int] | None,
+) -> list[_Sample]:
+    numbers = range(len(records)) if groups is None else groups
+    samples = [
+        _Sample(record, labels_of(record, names, stratification), group)
+        for record, group in zip(records, numbers, strict=True)
+    ]
+    return sorted(samples, key=lambda sample: sample.record.key)
+
+
+def _cut(samples: list[_Sample], share: float | Fraction, seed: int, key: str) -> tuple[list[_Sample], list[_Sample]]:
+    """Cut samples in two, the first part holding ``share`` of them and of every label.
+
+    Raises:
+        InputError: One part would be empty; names the setting ``key``.
+    """
+    # 0.2 is not a fifth in binary; the limit on the denominator restores it.
+    target = math.floor(Fraction(share).limit_denominator(1000) * len(samples) + Fraction(1, 2))
+    groups = [sample.group for sample in samples]
+    inside = np.zeros(len(samples), dtype=np.bool_)
+    if 0 < target < len(samples):
+        inside = choose([sample.labels for sample in samples], groups, target, seed)
+    if inside.all() or not inside.any():
+        raise _too_few(samples, share, key)
+    first = [sample for sample, chosen in zip(samples, inside, strict=True) if chosen]
+    return first, [sample for sample, chosen in zip(samples, inside, strict=True) if not chosen]
+
+
+def _too_few(samples: Sequence[_Sample], share: float | Fraction, key: str) -> InputError:
+    groups = len({sample.group for sample in samples})
+    together = f" in {groups} group{'s' * (groups > 1)}" if groups < len(samples) else ""
+    remedy = f"`{key}` or `groups`" if together else f"`{key}`"
+    return InputError(
+        f"{len(samples)} pictures{together} are too few for a share of {float(share):.2f}; "
+        f"add pictures or change {remedy}"
+    )
+
+
+def _with_derived(train: list[_Sample], valid: list[_Sample], fractions: Fractions, seed: int) -> dict[Split, Records]:
+    # By pictures: nothing leaks within train, and half of the frames of every video show more than all frames of
+    # half of the videos.
+    alone = [replace(sample, group=number) for number, sample in enumerate(train)]
+    mini = alone if len(alone) == 1 else _cut(alone, fractions.mini, seed, "mini_fraction")[0]
+    parts = {Split.TRAIN: train, Split.VALID: valid, Split.MINI_TRAIN: mini, Split.FULL: [*train, *valid]}
+    return {name: _records(members) for name, members in parts.items()}
+
+
+def _records(samples: Sequence[_Sample]) -> Records:
+    return tuple(sorted((sample.record for sample in samples), key=lambda record: record.key))

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from data_prep.errors import HypsweepError, StoppedError
+from search.data_cli import add_data_commands
 
 app = typer.Typer(
     name="hypsweep",
@@ -53,8 +54,9 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"), address: Address = None
 ) -> None:
     """Draw a herd, prepare it, sweep, and promote the best hyp to finished weights, on a CPU in minutes."""
+    from search.data_display import picture_progress
     from search.demo import run_demo
-    from search.display import demo_summary, picture_progress, sweep_options
+    from search.display import demo_summary, sweep_options
 
     console = Console()
     with picture_progress(console) as progress:
@@ -63,20 +65,7 @@ def demo(
     _exit_if_interrupted(result.sweep.interrupted)
 
 
-@app.command()
-def prepare(
-    config: Annotated[Path, typer.Argument(help="YAML that says which raw data to read and how to split it.")],
-    out: Annotated[Path | None, typer.Option(help="Folder of the data set; datasets/<config name> if absent.")] = None,
-) -> None:
-    """Turn raw data into a stratified, reproducible YOLO data set."""
-    from data_prep.config import load_prepare_config
-    from data_prep.prepare import prepare as run
-    from search.display import dataset_summary, picture_progress
-
-    console = Console()
-    with picture_progress(console) as progress:
-        data = run(load_prepare_config(config), out or Path("datasets") / config.stem, progress)
-    dataset_summary(console, data)
+add_data_commands(app)
 
 
 @app.command()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from data_prep.progress import Progress as PictureProgress
     from search.demo import DemoResult
     from search.driver import Options, SweepResult
     from search.promote import Promotion
@@ -31,42 +27,9 @@ def sweep_options(console: Console, address: str | None) -> Options:
     return Options(address=address, console=console)
 
 
-@contextmanager
-def picture_progress(console: Console) -> Iterator[PictureProgress]:
-    """A bar with an ETA per stage on a terminal; elsewhere one line per stage."""
-    columns = (TextColumn("{task.description:>6}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if not console.is_terminal:
-                if done == total:
-                    say(console, f"{stage}: {total} pictures")
-                return
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total, visible=done < total)
-
-        yield show
-
-
 def say(console: Console, line: str) -> None:
     """Print one line as it is: no markup, no wrapping, so that a path can be copied."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def dataset_summary(console: Console, data: Path) -> None:
-    """Pictures and boxes per split of a prepared data set."""
-    from data_prep.manifest import read_manifest
-
-    manifest = read_manifest(data.parent)
-    if manifest is not None:
-        table = Table("split", "images", "background", *manifest.names, title=str(data.parent))
-        for name, split in manifest.splits.items():
-            counts = (split.images, split.background, *split.boxes.values())
-            table.add_row(name, *map(str, counts))
-        console.print(table)
-    say(console, f"data set: {data}")
 
 
 def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = False) -> None:

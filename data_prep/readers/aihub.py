@@ -1,26 +1,29 @@
 """Reads the AI Hub livestock archives: two zip files per class, pictures and JSON labels of the same stem.
 
 The class is that of the archive. ``categories`` and ``category_id`` in the label JSON have nothing to do with
-it and are ignored, and so is the image size stated there: it is read from the picture's header.
+it and are ignored, and a finding says so.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
+from pydantic import Field
 
 from data_prep.errors import InputError
+from data_prep.findings import Finding, Kind, Policy
 from data_prep.progress import Progress
-from data_prep.readers.base import Unlabelled, by_stem, require_images_for
-from data_prep.records import Box, ImageRecord, RawDataset, Source, safe_key
+from data_prep.readers.base import unique_keys
+from data_prep.readers.draft import Draft, ids_of, unlabelled
+from data_prep.readers.matching import Pair, inner_path, pair_up
+from data_prep.readers.parsing import child, four, parse_json, picture_size, read_label
+from data_prep.records import RawDataset, Source
 from data_prep.store import RawStore
-from data_prep.validation import ConfigPath, FrozenModel, describe
+from data_prep.validation import ConfigPath, FrozenModel
 
 
 class ArchivePair(FrozenModel):
@@ -42,22 +45,11 @@ def livestock_archives() -> dict[str, ArchivePair]:
     }
 
 
-class _Annotation(BaseModel):
-    bbox: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
-
-
-class _LabelInfo(BaseModel):
-    annotations: tuple[_Annotation, ...]
-
-
-class _Label(BaseModel):
-    """The part of a label JSON that is used; other keys are ignored on purpose."""
-
-    label_info: _LabelInfo
-
-
 class AihubReader(FrozenModel):
     """Settings of the AI Hub reader, and the reader itself (see :class:`data_prep.readers.base.Reader`)."""
+
+    #: A picture without JSON lost it: empty pictures have one, too.
+    usual: ClassVar[Mapping[Kind, Policy]] = {Kind.IMAGE_WITHOUT_LABEL: Policy.FAIL}
 
     reader: Literal["aihub"] = "aihub"
     """Chooses this reader."""
@@ -68,39 +60,40 @@ class AihubReader(FrozenModel):
     classes: dict[str, ArchivePair] = Field(default_factory=livestock_archives, min_length=1)
     """The archives of each class; the order gives the class ids."""
 
-    unlabelled: Unlabelled = Unlabelled.FAIL
-    """A picture without JSON: ``fail`` (it is lost: empty pictures have one, too) or ``background``."""
-
     def read(self, store: RawStore, progress: Progress) -> RawDataset:
         """Return every picture of all archives, class by class.
 
         Raises:
-            InputError: An archive is missing or damaged, a label is no JSON of the expected form, or picture
-                and label
-                do not match.
+            InputError: An archive is missing or damaged.
         """
         archives = _archives_on_disk(self.folder)
-        pairs: list[tuple[int, Source, Source | None]] = []
-        for class_id, name in enumerate(self.classes):
-            pairs += [(class_id, *pair) for pair in self._pairs(name, archives, store)]
-        records = []
-        for done, (class_id, image, label) in enumerate(pairs, start=1):
-            records.append(_record(store, class_id, image, label))
-            progress("read", done, len(pairs))
-        return RawDataset(tuple(self.classes), tuple(records))
+        pairs: list[tuple[str, Pair]] = []
+        findings: list[Finding] = []
+        for name in self.classes:
+            found, lost = self._pairs(name, archives, store)
+            pairs += [(name, pair) for pair in found]
+            findings += lost
+        paths = [f"{name}/{inner_path(pair.image, pair.image.path)}" for name, pair in pairs]
+        keys = unique_keys([pair.image for _, pair in pairs], paths)
+        ids = ids_of(self.classes)
+        images, ignored = [], _IgnoredFields()
+        for key, (name, pair) in zip(keys, pairs, strict=True):
+            draft = _draft(store, pair, name, self.folder, ignored)
+            for other in _other_classes(pair.image.stem, name, self.classes):
+                detail = f"named after `{other}` but lies in the archive of `{name}`"
+                draft.complain(detail, Kind.CLASS_CONFLICT)
+            images.append(draft.image(key, pair.image, ids))
+            progress("read", len(images), len(pairs))
+        return RawDataset(tuple(self.classes), tuple(images), self.folder, (*findings, *ignored.findings()))
 
-    def _pairs(self, name: str, archives: Mapping[str, Path], store: RawStore) -> list[tuple[Source, Source | None]]:
+    def _pairs(self, name: str, archives: Mapping[str, Path], store: RawStore) -> tuple[list[Pair], list[Finding]]:
         image_zip = self._find(name, "images", archives)
         label_zip = self._find(name, "labels", archives)
-        images = by_stem(source for source in store.members(image_zip) if source.is_image)
-        labels = by_stem(source for source in store.members(label_zip) if _is_json(source))
-        require_images_for(labels, images)
-        for stem, image in images.items():
-            self._refuse_foreign(name, stem, image)
-            if stem not in labels and self.unlabelled is Unlabelled.FAIL:
-                message = f"{image} has no label in {label_zip}; add it or set `unlabelled: background`"
-                raise InputError(message)
-        return [(image, labels.get(stem)) for stem, image in images.items()]
+        images = [source for source in store.members(image_zip) if source.is_image]
+        labels = [source for source in store.members(label_zip) if _is_json(source)]
+        pairs, lost = pair_up(images, labels, image_zip, label_zip)
+        detail = f"no picture in {image_zip.name} belongs to it"
+        return pairs, [Finding(Kind.LABEL_WITHOUT_IMAGE, label.beside(self.folder), detail) for label in lost]
 
     def _find(self, name: str, kind: Literal["images", "labels"], archives: Mapping[str, Path]) -> Path:
         wanted: str = getattr(self.classes[name], kind)
@@ -110,13 +103,27 @@ class AihubReader(FrozenModel):
             message = f"{self.folder} has no archive {wanted}; put it there or change `classes.{name}.{kind}`"
             raise InputError(message) from None
 
-    def _refuse_foreign(self, name: str, stem: str, image: Source) -> None:
-        """Refuse a picture whose file name (``livestock_cow_bbox_..``) says another class than its zip."""
-        words = set(re.split(r"[\W_]+", stem))
-        for other in self.classes:
-            if other != name and other in words and name not in words:
-                message = f"{image} is named after `{other}` but lies in the archive of `{name}`; move it"
-                raise InputError(message)
+
+class _IgnoredFields:
+    """Counts labels that name a class of their own, which is not read."""
+
+    def __init__(self) -> None:
+        self._first = ""
+        self._count = 0
+
+    def look(self, info: Mapping[str, object], file: str) -> None:
+        """Look at one label."""
+        annotations = info.get("annotations")
+        listed = annotations if isinstance(annotations, list) else []
+        if "categories" in info or any(isinstance(one, dict) and "category_id" in one for one in listed):
+            self._first = self._first or file
+            self._count += 1
+
+    def findings(self) -> Iterator[Finding]:
+        """Say it once for the whole data set."""
+        if self._count:
+            detail = "`category_id` and `categories` are not read: the class is that of the archive"
+            yield Finding(Kind.IGNORED_FIELD, self._first, f"{detail} (so in {self._count} labels)")
 
 
 def _archives_on_disk(folder: Path) -> dict[str, Path]:
@@ -131,25 +138,23 @@ def _is_json(source: Source) -> bool:
     return source.suffix == ".json" and not source.name.startswith("._")
 
 
-def _record(store: RawStore, class_id: int, image: Source, label: Source | None) -> ImageRecord:
-    width, height = store.image_size(image)
-    boxes = () if label is None else _boxes(store.read(label), label, class_id)
-    return ImageRecord(safe_key(image.stem), image, width, height, boxes)
+def _other_classes(stem: str, name: str, classes: Mapping[str, ArchivePair]) -> list[str]:
+    """Return the classes that a file name (``livestock_cow_bbox_..``) says instead of that of its archive."""
+    words = set(re.split(r"[\W_]+", stem))
+    return [] if name in words else [other for other in classes if other in words]
 
 
-def _boxes(content: bytes, label: Source, class_id: int) -> tuple[Box, ...]:
-    try:
-        parsed = _Label.model_validate(json.loads(_text(content)))
-    except ValidationError as error:
-        raise InputError(f"{label}: {describe(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{label} is no valid JSON ({error}); replace it") from error
-    return tuple(Box(class_id, *annotation.bbox) for annotation in parsed.label_info.annotations)
-
-
-def _text(content: bytes) -> str:
-    """Decode a label written on any Windows; a byte order mark is dropped."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp949")
+def _draft(store: RawStore, pair: Pair, name: str, root: Path, ignored: _IgnoredFields) -> Draft:
+    if pair.label is None:
+        return unlabelled()
+    draft = Draft(pair.label.beside(root))
+    with draft.reading():
+        pair.require_sure()
+        info = child(parse_json(read_label(store, pair.label), fallback="cp949"), "label_info", dict)
+        ignored.look(info, draft.file)
+        size = info.get("image")
+        draft.size = picture_size(size.get("width"), size.get("height")) if isinstance(size, dict) else None
+        for number, annotation in enumerate(child(info, "annotations", list), start=1):
+            with draft.reading(where := f"annotation {number}"):
+                draft.add(name, four(child(annotation, "bbox", list)), where)
+    return draft

@@ -8,14 +8,15 @@ import unicodedata
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep.config import PrepareConfig
-from data_prep.readers import AihubReader
-from data_prep.synthetic import draw_herd
+if TYPE_CHECKING:
+    from data_prep.config import PrepareConfig
+
 
 PIG_IMAGES, PIG_LABELS = "[원천]돼지_bbox.zip", "[라벨]돼지_bbox.zip"
 COW_IMAGES, COW_LABELS = "[원천]소_bbox.zip", "[라벨]소_bbox.zip"
@@ -37,9 +38,9 @@ def jpeg(width: int = 64, height: int = 36, exif_orientation: int | None = None,
     return buffer.getvalue()
 
 
-def label(*boxes: tuple[float, float, float, float], category_id: int = 2) -> bytes:
+def label(*boxes: tuple[float, float, float, float], category_id: int = 2, size: tuple[int, int] = (64, 36)) -> bytes:
     annotations = [{"bbox": list(box), "category_id": category_id} for box in boxes]
-    image = {"width": 1920, "height": 1080}  # wrong on purpose: the header counts
+    image = {"width": size[0], "height": size[1]}
     categories = [{"id": 2, "name": "cow"}]
     content = {"label_info": {"image": image, "annotations": annotations, "categories": categories}}
     return json.dumps(content).encode()
@@ -87,6 +88,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A drawn herd of 60 pictures as the four archives."""
+    from data_prep.synthetic import draw_herd
+
     folder = tmp_path_factory.mktemp("herd")
     draw_herd(folder, images=60, seed=5)
     return folder
@@ -94,4 +97,7 @@ def herd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def herd_config(herd: Path) -> PrepareConfig:
+    from data_prep.config import PrepareConfig
+    from data_prep.readers import AihubReader
+
     return PrepareConfig(source=AihubReader(folder=herd), count_bins={"pig": (8, 13), "cow": (4, 6)})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import random
 import shutil
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from data_prep.dataset import label_path, read_data_yaml
 from data_prep.errors import InputError
 from tests.data_prep.conftest import write_yolo
+from tests.data_prep.readers.test_damage import damage
 
 
 @pytest.fixture
@@ -65,6 +68,42 @@ def test_roboflow_paths_above_the_yaml_are_found(data: Path) -> None:
     assert len(read_data_yaml(data).images("train")) == 3
 
 
+FOLD = "train: folds/train.txt\nval: folds/val.txt\nnames: [cow, pig]\n"
+
+
+def write_fold(data: Path, line: str) -> Path:
+    """Write a fold beside a data set, its lists one folder down; returns its yaml."""
+    folds = data.parent / "folds"
+    folds.mkdir()
+    for split in ("train", "val"):
+        names = sorted(path.name for path in (data.parent / "images" / split).iterdir())
+        (folds / f"{split}.txt").write_text("".join(f"{line.format(split=split, name=name)}\n" for name in names))
+    (data.parent / "fold_0.yaml").write_text(f"path: {data.parent}\n{FOLD}")
+    return data.parent / "fold_0.yaml"
+
+
+@pytest.mark.parametrize("line", ["./../images/{split}/{name}", "images/{split}/{name}", "../images/{split}/{name}"])
+def test_lists_of_a_fold_name_pictures_against_the_list_or_the_root(data: Path, line: str) -> None:
+    found = read_data_yaml(write_fold(data, line))
+    for split in ("train", "val"):
+        assert found.images(split) == read_data_yaml(data).images(split)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_lists_that_start_with_a_dot_mean_the_same_to_stock_yolov5(
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from yolov5.utils.dataloaders import LoadImagesAndLabels
+
+    monkeypatch.chdir(tmp_path)
+    found = read_data_yaml(write_fold(data, "./../images/{split}/{name}"))
+    [listing] = found.splits["train"]
+    stock = LoadImagesAndLabels(str(listing), img_size=64, batch_size=1)
+    assert [Path(name).resolve() for name in stock.im_files] == found.images("train")
+    assert [len(labels) for labels in stock.labels] == [1, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -74,6 +113,22 @@ def test_roboflow_paths_above_the_yaml_are_found(data: Path) -> None:
         ("train: images/train\nval: images/val\nnames: [a, b]\nnc: 3", "`nc` is 3 but `names` has 2"),
         ("train: images/train\nval: images/val\nnames: {1: a}", "number them 0..0"),
         ("train: 5\nval: images/val\nnames: [a]", r"`train` \(=5\) must be a folder"),
+        ("train: images/train\nval: images/val\nnames: [a, a]", "in `names`, the class 'a' stands twice"),
+        ("train: images/train\nval: images/val\nnames: [1, '1']", "in `names`, the class '1' stands twice"),
+        ("train: images/train\nval: images/val\nnames: [a, null]", "in `names`, None is no class name"),
+        ("train: images/train\nval: images/val\nnames: [a, no]", "in `names`, False is no class name"),
+        ("train: images/train\nval: images/val\nnames: [a, [b]]", "in `names`, a list is no class name"),
+        ("train: images/train\nval: images/val\nnames: [a, ' ']", "in `names`, ' ' is no class name"),
+        ("train: images/train\nval: images/val\nnames: {no: a, yes: b}", "the ids in `names` are False, True"),
+        ("train: images/train\nval: images/val\nnames: [a]\nnc: 0x%s" % ("F" * 200), "`nc` is "),
+        ('train: "a\\0b"\nval: images/val\nnames: [a]', "`train` names 'a.x00b', which cannot be a path"),
+        (f"train: {'a' * 5000}\nval: images/val\nnames: [a]", "`train` names .*a, which does not exist"),
+        (f"train: {'a/' * 5000}\nval: images/val\nnames: [a]", "`train` names .*a, which does not exist"),
+        ("train: ~nobody_here/x\nval: images/val\nnames: [a]", "`train` names '~nobody_here/x', which cannot be"),
+        ("path: ~nobody_here\ntrain: images/train\nval: images/val\nnames: [a]", "`path` names '~nobody_here'"),
+        ('path: "a\\0b"\ntrain: images/train\nval: images/val\nnames: [a]', "`path` names 'a.x00b'"),
+        ("path: [a]\ntrain: images/train\nval: images/val\nnames: [a]", r"`path` \(=a list\) is no folder name"),
+        ('train: "\\ud800"\nval: images/val\nnames: [a]', "`train` names '.ud800', which cannot be a path"),
         ("train: [unclosed", "is no valid YAML at line"),
         ("- a", "holds no `key: value` pairs"),
         ("train: !!python/object/apply:os.system [ls]", "is no valid YAML"),
@@ -84,6 +139,33 @@ def test_wrong_yaml_is_named_with_file_and_key(data: Path, text: str, complaint:
     with pytest.raises(InputError, match=complaint) as caught:
         read_data_yaml(data)
     assert str(data) in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 1000
+
+
+def test_numbers_may_be_class_names(data: Path) -> None:
+    data.write_text(data.read_text().replace("[cow, pig]", "[0, 1.5]"))
+    assert read_data_yaml(data).names == ("0", "1.5")
+
+
+def test_a_path_beyond_all_bounds_falls_back_as_a_missing_one_does(data: Path) -> None:
+    assert read_data_yaml(append(data, f"path: {'a' * 5000}")).path == data.parent
+
+
+@pytest.mark.parametrize("line", ["a\0b.jpg", f"{'a' * 5000}.jpg", "gone.jpg", "~nobody_here/a.jpg", "images/train"])
+def test_a_line_of_a_list_that_is_no_picture_is_named(data: Path, line: str) -> None:
+    (data.parent / "few.txt").write_text(f"images/train/train_000.jpg\n{line}\n")
+    data.write_text("train: few.txt\nval: images/val\nnames: [cow, pig]\n")
+    with pytest.raises(InputError, match=r"few.txt names .*, which does not exist") as caught:
+        read_data_yaml(data).images("train")
+    assert str(caught.value).isprintable()
+
+
+def test_links_in_a_circle_are_named(data: Path) -> None:
+    (data.parent / "loop").symlink_to("loop")
+    data.write_text(data.read_text().replace("images/train", "loop"))
+    with pytest.raises(InputError, match="`train` names"):
+        read_data_yaml(data)
 
 
 def test_absent_split_and_empty_folder_are_named(data: Path) -> None:
@@ -113,3 +195,45 @@ def test_a_copied_prepared_set_reads_its_own_pictures(tmp_path: Path) -> None:
     assert read_data_yaml(tmp_path / "copy" / "data.yaml").path == tmp_path / "original"
     (tmp_path / "copy" / "manifest.json").write_text("{}")  # prepared by hypsweep
     assert read_data_yaml(tmp_path / "copy" / "data.yaml").path == tmp_path / "copy"
+
+
+def test_damaged_yamls_and_lists_end_in_one_sentence(data: Path) -> None:
+    """300 yamls and 200 lists with flipped, lost, repeated and foreign bytes."""
+    rng = random.Random(4)
+    (data.parent / "few.txt").write_text("images/train/train_000.jpg\n./images/train/train_001.jpg\n")
+    original = f"path: {data.parent}\ntrain: [few.txt, images/train]\nval: images/val\nnc: 2\nnames: [cow, pig]\n"
+    data.write_text(original)
+    for path, rounds in ((data, 300), (data.parent / "few.txt", 200)):
+        content, read = path.read_bytes(), 0
+        for _ in range(rounds):
+            path.write_bytes(damage(content, rng))
+            read += reads_or_says_why(data)
+        path.write_bytes(content)
+        assert 0 < read < rounds / 2  # some damage is harmless
+
+
+HOSTILE = (
+    "null", "true", "[]", "{}", "[[]]", "{0: a}", "-1", "1e999", "0x10", "'\\0'", '"\\0"', '"\\ud800"', "~", "~nobody",
+    "..", "/dev/null", "/dev", "a" * 5000, "'*'", "2020-01-01", "!!binary YQ==", "!!set {a, b}", "!!timestamp x",
+    "!!int ''", "&a [*a]", "[a, a]", "[null]", "[1, 2]", "{1: a, 0: b}", "[cow, pig]",
+)  # fmt: skip
+
+
+def test_hostile_values_of_every_key_end_in_one_sentence(data: Path) -> None:
+    values = {"path": str(data.parent), "train": "images/train", "val": "images/val", "nc": "2", "names": "[cow, pig]"}
+    for key, value in itertools.product([*values, "test", "download"], HOSTILE):
+        data.write_text("".join(f"{name}: {text}\n" for name, text in (values | {key: value}).items()))
+        reads_or_says_why(data)
+
+
+def reads_or_says_why(data: Path) -> bool:
+    images, message = [], ""
+    try:
+        found = read_data_yaml(data)
+        images = [*found.images("train"), *found.images("val")]
+    except InputError as error:
+        message = str(error)
+    assert message.isprintable()
+    assert bool(images) != bool(message)
+    assert all(image.is_file() for image in images)
+    return bool(images)

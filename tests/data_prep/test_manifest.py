@@ -11,13 +11,14 @@ from data_prep.records import Box, ImageRecord, Source
 
 def make(seed: int = 42) -> Manifest:
     record = ImageRecord("a", Source(Path("a.jpg")), 9, 9, (Box(1, 0, 0, 3, 3),))
-    summary = summarise([record], ("pig", "cow"), {"a.jpg": ("1", "2")})
+    summary = summarise([record], ("pig", "cow"))
     return Manifest(
         names=("돼지", "cow"),
         seed=seed,
         config={"bins": (1, 2)},
         inputs_sha256="0",
-        repairs={"clipped": 0},
+        findings={"box_outside": {"clip": 1}},
+        groups=1,
         splits={"train": summary},
     )
 

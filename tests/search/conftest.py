@@ -12,11 +12,13 @@ import pytest
 import ray
 import yaml
 
+from search.cli import main
 from search.config import SweepConfig, load_sweep_config
 from search.samplers import build_sampler
 from search.searcher import TrialPlan
 from search.space import load_space
 from search.study import SweepStudy, open_study
+from tests.search.command_line import Cli, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,3 +113,18 @@ def local_ray() -> Iterator[None]:
             os.environ.pop("PYTHONPATH")
         else:
             os.environ["PYTHONPATH"] = before
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+    """The command line in this process, at work in ``tmp_path``."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
+
+    return run

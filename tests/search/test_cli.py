@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
@@ -19,42 +17,17 @@ from optuna.trial import TrialState
 import search.status
 import search.sweep
 from data_prep.errors import InputError
-from search.cli import main
 from search.config import SweepConfig
 from search.driver import Options, SweepResult
 from search.sweep import run_sweep
-from tests.data_prep.conftest import COW_IMAGES, COW_LABELS, PIG_LABELS, label, write_archives, write_zip
+from tests.search.command_line import Cli, Outcome, assert_refused, only_json, snapshot
 from tests.search.conftest import ROOT, SweepFiles, open_tiny
 from tests.search.quadratic_trainable import QuadraticTrainable
 from tests.search.test_results import add, finish_run
 from trainable.hyp import Hyp, read_hyp
 
 pytestmark = pytest.mark.timeout(60)
-COMMANDS = ("demo", "prepare", "sweep", "resume", "status", "export", "promote")
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Outcome]
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    """The command line in this process, at work in ``tmp_path``."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return Outcome(int(ended.value.code or 0), printed.out, printed.err)
-
-    return run
+COMMANDS = ("demo", "check", "prepare", "eda", "compare-splits", "sweep", "resume", "status", "export", "promote")
 
 
 @pytest.fixture
@@ -87,34 +60,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, local_ray: None) -> Sweep
     config = files.config(trials=4, train={"epochs": 3, "model": "yolov5n"}, scheduler={"type": "none"})
     run_sweep(config, files.run, Options(trainable=QuadraticTrainable))
     return files
-
-
-def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every file with its bytes and every folder below ``folder``."""
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
-
-
-def assert_refused(outcome: Outcome, *patterns: str, code: int = 2) -> None:
-    """One sentence on stderr, nothing on stdout."""
-    assert outcome.code == code, outcome
-    assert outcome.out == ""
-    assert outcome.err.startswith("error: ")
-    assert outcome.err.count("\n") == 1, outcome.err
-    assert "Traceback" not in outcome.err
-    for pattern in patterns:
-        assert re.search(pattern, outcome.err), f"{pattern!r} is not in {outcome.err!r}"
-
-
-def only_json(text: str) -> dict[str, Any]:
-    """The one JSON object that ``text`` is; NaN, which JSON does not know, is refused."""
-
-    def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is no JSON")
-
-    assert text.count("\n") == 1
-    found = json.loads(text, parse_constant=refuse)
-    assert isinstance(found, dict)
-    return found
 
 
 # --- usage ---------------------------------------------------------------------------------------------------------
@@ -470,88 +415,6 @@ def test_overrides_reach_the_sweep_and_its_end_the_exit_code(
     assert (out, options.address) == (Path("runs/other"), "auto")
     assert found.code == (130 if interrupted else 0)
     assert (f"go on with: hypsweep resume {files.run}\n" in found.out) is interrupted
-
-
-# --- prepare ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    """A prepare config beside raw archives that are in order."""
-    write_archives(tmp_path / "raw", count=12)
-    path = tmp_path / "prepare.yaml"
-    path.write_text("source: {reader: aihub, folder: raw}\n")
-    return path
-
-
-def test_prepare_tells_what_it_made(cli: Cli, raw: Path, tmp_path: Path) -> None:
-    found = cli("prepare", raw)
-    assert (found.code, found.err) == (0, "")
-    data = tmp_path / "datasets" / "prepare" / "data.yaml"
-    assert found.out.splitlines()[-1] == f"data set: {data}"
-    assert yaml.safe_load(data.read_text())["names"] == ["pig", "cow"]
-    before = snapshot(tmp_path)
-    assert cli("prepare", raw).out.splitlines()[-1] == f"data set: {data}"
-    assert snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "patterns"),
-    [
-        (COW_IMAGES, None, ["소"]),
-        (COW_LABELS, b"PK\x03\x04 cut off", [r"\[라벨\]소_bbox\.zip"]),
-        (COW_LABELS, b"", [r"\[라벨\]소_bbox\.zip"]),
-    ],
-)
-def test_a_missing_or_damaged_archive_is_named(
-    cli: Cli, raw: Path, name: str, content: bytes | None, patterns: list[str]
-) -> None:
-    archive = raw.parent / "raw" / name
-    archive.unlink()
-    if content is not None:
-        archive.write_bytes(content)
-    before = snapshot(raw.parent)
-    assert_refused(cli("prepare", raw, "--out", "made/here"), *patterns)
-    assert snapshot(raw.parent) == before
-
-
-def test_a_label_that_is_no_json_is_named(cli: Cli, raw: Path) -> None:
-    members = {f"가축/livestock_pig_bbox_{number:06d}.json": label((4, 5, 24, 15)) for number in range(12)}
-    members["가축/livestock_pig_bbox_000007.json"] = b'{"label_info": {'
-    write_zip(raw.parent / "raw" / PIG_LABELS, members)
-    before = snapshot(raw.parent)
-    assert_refused(cli("prepare", raw, "--out", "made/here"), "livestock_pig_bbox_000007.json", "JSON")
-    assert snapshot(raw.parent) == before
-
-
-@pytest.mark.parametrize(
-    ("line", "patterns"),
-    [
-        ("valid_fracton: 0.2", ["unknown key `valid_fracton`", "did you mean `valid_fraction`"]),
-        ("valid_fraction: 1.5", [r"`valid_fraction` \(=1\.5\)", "less than 1"]),
-        ("count_bins: {cow: [6, 4]}", [r"`count_bins\.cow`", "ascend"]),
-        ("count_bins: {sheep: [4, 6]}", ["`sheep`", "correct it"]),
-        ("source: {reader: magic}", ["magic"]),
-        ("source: {reader: aihub, folder: nowhere}", ["nowhere"]),
-        ("source: [", [r"no valid YAML at line \d"]),
-    ],
-)
-def test_a_wrong_key_or_value_of_prepare_is_named(cli: Cli, raw: Path, line: str, patterns: list[str]) -> None:
-    if not line.startswith("source"):
-        line = raw.read_text() + line
-    raw.write_text(line + "\n")
-    before = snapshot(raw.parent)
-    found = cli("prepare", raw, "--out", "made/here")
-    assert_refused(found._replace(out=""), *patterns)  # what was read before is said
-    assert snapshot(raw.parent) == before
-
-
-def test_prepare_does_not_touch_a_folder_that_holds_something_else(cli: Cli, raw: Path) -> None:
-    (raw.parent / "mine").mkdir()
-    (raw.parent / "mine" / "notes.txt").write_text("mine")
-    before = snapshot(raw.parent)
-    assert_refused(cli("prepare", raw, "--out", "mine"), "mine is not empty", "choose another")
-    assert snapshot(raw.parent) == before
 
 
 # --- demo ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ import pytest
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
-from search.display import final_epochs, picture_progress, promotion_summary, say, status_table, sweep_summary
+from search.data_display import picture_progress
+from search.display import final_epochs, promotion_summary, say, status_table, sweep_summary
 from search.driver import SweepResult
 from search.promote import Promotion
 from search.results import BestTrial
@@ -40,7 +41,7 @@ def test_where_there_is_no_terminal_a_stage_is_one_line() -> None:
         for stage in ("read", "write"):
             for done in range(1, 4):
                 show(stage, done, 3)
-    assert screen.text == "read: 3 pictures\nwrite: 3 pictures\n"
+    assert screen.text == "read: 3 done\nwrite: 3 done\n"
 
 
 def test_a_terminal_has_a_bar_that_vanishes() -> None:
