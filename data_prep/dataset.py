@@ -72,7 +72,8 @@ class DatasetYaml:
             found = [Path(folder, name) for folder, _, names in os.walk(entry) for name in names]
             return [path for path in found if _is_image(path)]
         if _exists(entry) and entry.is_file():
-            return _listed_images(entry, self.path)
+            # Resolved as the folders are, so that a picture which a list and a folder name is there once.
+            return _listed_images(entry, self.path.resolve())
         raise _missing(self.file, split, entry)
 
 

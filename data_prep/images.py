@@ -5,9 +5,10 @@ its content, whatever its name says, is a whole JPEG, PNG, BMP, WEBP or TIFF: th
 own check (``yolov5/utils/dataloaders.py``, ``IMG_FORMATS``) and OpenCV accept.
 
 What is noticed: a file that ends too early anywhere, also where a download was filled up with zeros; broken checksums
-of PNG; scans that do not decode. What no decoder can notice: single flipped bits in the scan of a JPEG, BMP or lossy
-WEBP (they decode to other colours), and a JPEG that was cut and given a new end mark. Bytes behind the end of a
-picture are no flaw; many cameras write some.
+of PNG; scans that do not decode. A JPEG without its end mark counts as cut, because OpenCV does not read it. What is
+not noticed, because decoders accept it: flipped bits in the scan of a JPEG, BMP, TIFF or lossy WEBP (they decode to
+other colours), zeros in place of the rest of a BMP, TIFF or lossy WEBP, and a JPEG that was cut and given a new end
+mark. Bytes behind the end of a picture are no flaw; many cameras write some.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # markers of JPEG that a
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _MOST_SCANS = 100  # of a JPEG; encoders write about ten, and each costs a pass over the whole picture
-_STRICT = StrictDecoders()
+_STRICT = StrictDecoders()  # one for all threads, because what it holds belongs to the process
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def examine_image(content: bytes, limits: Limits) -> Examination:
 def _open(content: bytes, limits: Limits) -> ImageFile:
     """Parse the header; nothing is allocated that is larger than the content."""
     parser = next((parser for start, parser in _PARSERS.items() if content.startswith(start)), None)
-    if parser is None:
+    if parser is None or (parser is WebPImageFile and content[8:12] != b"WEBP"):
         raise _FlawError("is no JPEG, PNG, BMP, WEBP or TIFF by its content, and YOLOv5 reads no other")
     if parser is WebPImageFile:
         _require_pixels(_webp_size(content), limits)  # the parser allocates the picture at once

@@ -9,7 +9,16 @@ class Progress(Protocol):
     """Called after every picture of a stage."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Report that ``done`` of ``total`` pictures passed ``stage`` (``read``, ``hash`` or ``write``)."""
+        """Report that ``done`` of ``total`` items passed a stage.
+
+        Args:
+            stage:
+                ``read`` (labels), ``look`` (pictures), ``write``, ``pack`` (archives), ``hash`` (files) or ``draw``.
+            done:
+                From 1 to ``total``; a stage may begin anew, for a second source.
+            total:
+                Number of items of the stage.
+        """
 
 
 def silent(stage: str, done: int, total: int) -> None:

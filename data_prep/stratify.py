@@ -49,7 +49,7 @@ def choose(labels: Sequence[Labels], groups: Sequence[int], target: int, seed: i
     counts, sizes = _count(labels, group_of)
     problem = make_problem(counts, sizes, target)
     random = np.random.RandomState(seed)
-    inside = _first_choice(counts > 0, problem.share, seed) & (sizes <= target)
+    inside = _first_choice(counts > 0, problem.share, seed)
     best, best_score = refine(problem, inside, random.permutation(len(sizes)))
     for _ in range(min(_MAX_STARTS, _STARTED_GROUPS // len(sizes)) - 1):
         order = random.permutation(len(sizes))

@@ -234,6 +234,6 @@ def _render(chart: Chart, form: str, title: str) -> bytes:
         axes.set_title(title, parse_math=False, fontsize=10)
     content = io.BytesIO()
     svg = form == "svg"
-    metadata = {"Date": None, "Creator": None} if svg else {"Software": None}
+    metadata = None if svg else {"Software": None}  # that of SVG is taken out anyway
     figure.savefig(content, format=form, dpi=_DPI, transparent=svg, metadata=metadata)
     return content.getvalue()

@@ -101,10 +101,7 @@ def _lost_labels(dataset: DatasetYaml, splits: Sequence[str], labels: Collection
     """Find labels below the folders of the splits whose picture is gone; of a list, others may stand elsewhere."""
     entries = {entry for split in splits for entry in dataset.splits[split]}
     folders = {label_path(entry / "any.jpg").parent for entry in entries if entry.is_dir()}
-    # Folders are resolved and pictures of a list are not: a link on the way must not hide that they are the same.
-    real = {folder: folder.resolve() for folder in {label.parent for label in labels}}
-    known = {real[label.parent] / label.name for label in labels} | entries
     found = {Path(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names}
-    for label in sorted(found - known):
+    for label in sorted(found.difference(labels, entries)):
         if label.suffix == ".txt" and label.name not in _NO_LABELS and not label.name.startswith("._"):
             yield Finding(Kind.LABEL_WITHOUT_IMAGE, Source(label).beside(dataset.path), "no picture belongs to it")

@@ -13,6 +13,10 @@ from data_prep.records import Source
 _SMALL = 2**20  # bytes; whatever stays below is no bomb, however well it was packed
 
 
+class DamagedError(ValueError):
+    """An archive is not what its format asks for; the text follows "cannot be read"."""
+
+
 class Archive(Protocol):
     """An archive whose directory was read and found harmless. Threads may read at the same time."""
 

@@ -56,6 +56,30 @@ def read_file(path: Path, most: int) -> bytes:
     return content
 
 
+def read_at(file: int, size: int, offset: int) -> bytes:
+    """Read from an open file without moving its position, which threads share.
+
+    Args:
+        file:
+            Its descriptor.
+        size:
+            Bytes to read.
+        offset:
+            Where they begin.
+
+    Raises:
+        EOFError: They are not all there.
+        OSError: They cannot be read.
+    """
+    parts = []
+    while size and (part := os.pread(file, size, offset)):  # the kernel gives at most 2 GiB at once
+        parts.append(part)
+        size, offset = size - len(part), offset + len(part)
+    if size:
+        raise EOFError("it is cut off")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def require_size(source: Source, size: int, most: int) -> None:
     """Refuse what is too large.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +18,8 @@ from data_prep.store.plain import list_folder, open_file, read_file, require_siz
 from data_prep.store.tars import BLOCK, TarArchive, is_tar
 from data_prep.store.zips import ZipArchive
 
-#: What reading a damaged file or archive raises. `zipfile` lets through whatever its parts stumble over.
-DAMAGE = (
-    OSError, EOFError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError, struct.error, zlib.error,
-    zipfile.BadZipFile,
-)  # fmt: skip
+#: What reading a damaged file or archive raises.
+DAMAGE = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, struct.error, zlib.error)
 
 #: How archives start whose files can be reached only by unpacking everything before them, or not at all:
 #: gzip, bzip2, xz, zstd, lz4, compress, lzip, 7-Zip, RAR, ALZip, EGG.

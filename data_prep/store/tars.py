@@ -19,9 +19,9 @@ from typing import Final
 from data_prep.errors import InputError
 from data_prep.limits import Limits
 from data_prep.records import Source
-from data_prep.store.archive import require_members, require_total
+from data_prep.store.archive import DamagedError, require_members, require_total
 from data_prep.store.names import guess_encoding, index_names
-from data_prep.store.plain import open_file
+from data_prep.store.plain import open_file, read_at
 
 BLOCK: Final = 512
 
@@ -37,11 +37,7 @@ _REFUSED = {
     b"M": "a part of a file",
 }
 _MOST_EXTENDED = 2**20  # bytes of an extended header
-_MOST_PADDING = 2**20  # bytes of zeros behind the end
-
-
-class DamagedTarError(ValueError):
-    """The archive is not what the format asks for; the text follows "cannot be read"."""
+_MOST_PADDING = 2**16  # bytes of zeros behind the end; the usual block has 10240
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ class TarArchive:
 
         Raises:
             InputError: The archive is dangerous or beyond the limits.
-            DamagedTarError: It is damaged.
+            DamagedError: It is damaged.
             OSError: It cannot be read.
         """
         self._file = open_file(path)
@@ -93,7 +89,7 @@ class TarArchive:
     def read(self, name: str) -> bytes:
         """Return the content; tar has no checksum of it."""
         member = self._members[name]
-        return _read(self._file.fileno(), member.size, member.offset)
+        return read_at(self._file.fileno(), member.size, member.offset)
 
     def fingerprint(self, name: str) -> str:
         """Return time, size and place of the member, time and size of the archive."""
@@ -111,7 +107,7 @@ def is_tar(start: bytes) -> bool:
         return True  # the end mark of an empty archive
     try:
         _parse_header(start)
-    except DamagedTarError:
+    except DamagedError:
         return False
     return True
 
@@ -149,20 +145,20 @@ def _walk(file: int, length: int) -> Iterator[tuple[_Header, int]]:
             yield header, at
         at += -(-header.size // BLOCK) * BLOCK
         if at > length:
-            raise DamagedTarError("it is cut off")
+            raise DamagedError("it is cut off")
     if extended or len(block) < BLOCK:
-        raise DamagedTarError("it is cut off")
+        raise DamagedError("it is cut off")
     rest = os.pread(file, _MOST_PADDING + 1, at)
     if len(rest) > _MOST_PADDING or any(rest):
-        raise DamagedTarError("it goes on behind its end mark")
+        raise DamagedError("it goes on behind its end mark")
 
 
 def _parse_header(block: bytes) -> _Header:
     if len(block) < BLOCK:
-        raise DamagedTarError("it is cut off")
+        raise DamagedError("it is cut off")
     # The checksum counts its own field as eight spaces.
     if _number(block[148:156]) != sum(block[:148]) + 8 * ord(" ") + sum(block[156:]):
-        raise DamagedTarError("a header has a wrong checksum")
+        raise DamagedError("a header has a wrong checksum")
     name, kind = _text(block[:100]), block[156:157]
     if block[257:263] == b"ustar\0" and block[345]:  # GNU tar has other things there, and another magic
         name = _text(block[345:500]) + b"/" + name
@@ -173,8 +169,8 @@ def _parse_header(block: bytes) -> _Header:
 def _parse_extended(header: _Header, file: int, at: int) -> dict[bytes, bytes]:
     """Return what an extended header says of the next member, by the keys of pax."""
     if header.size > _MOST_EXTENDED:
-        raise DamagedTarError(f"it has an extended header of {header.size} bytes")
-    content = _read(file, header.size, at)
+        raise DamagedError(f"it has an extended header of {header.size} bytes")
+    content = read_at(file, header.size, at)
     if header.kind == _LONG_LINK:
         return {}
     if header.kind == _LONG_NAME:
@@ -183,7 +179,7 @@ def _parse_extended(header: _Header, file: int, at: int) -> dict[bytes, bytes]:
     if header.kind == _PAX:
         return found
     if found.keys() & {b"path", b"size"}:
-        raise DamagedTarError("a global header names or sizes all members")
+        raise DamagedError("a global header names or sizes all members")
     return {}
 
 
@@ -196,7 +192,7 @@ def _records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         line = content[space + 1 : at + int(digits)] if digits.isdigit() else b""
         key, equals, value = line.removesuffix(b"\n").partition(b"=")
         if not equals or not line.endswith(b"\n"):
-            raise DamagedTarError("an extended header is damaged")
+            raise DamagedError("an extended header is damaged")
         yield key, value
         at += int(digits)
 
@@ -206,7 +202,7 @@ def _extend(header: _Header, extended: dict[bytes, bytes]) -> _Header:
         return replace(header, kind=b"S")
     size = extended.get(b"size")
     if size is not None and not (size.isdigit() and len(size) < 20):
-        raise DamagedTarError("an extended header is damaged")
+        raise DamagedError("an extended header is damaged")
     return replace(header, name=extended.get(b"path", header.name), size=header.size if size is None else int(size))
 
 
@@ -216,20 +212,9 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
     if not re.fullmatch(rb"[0-7]*", digits):
-        raise DamagedTarError("a header is damaged")
+        raise DamagedError("a header is damaged")
     return int(digits or b"0", 8)
 
 
 def _text(field: bytes) -> bytes:
     return field.partition(b"\0")[0]
-
-
-def _read(file: int, size: int, offset: int) -> bytes:
-    """Read at an offset, without the file's position, which threads would share."""
-    parts = []
-    while size and (part := os.pread(file, size, offset)):  # the kernel gives at most 2 GiB at once
-        parts.append(part)
-        size, offset = size - len(part), offset + len(part)
-    if size:
-        raise DamagedTarError("it is cut off")
-    return parts[0] if len(parts) == 1 else b"".join(parts)

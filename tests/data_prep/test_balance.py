@@ -60,7 +60,8 @@ def test_what_was_not_asked_for_is_measured_against_the_size() -> None:
 def test_the_worst_label_is_among_those_with_enough_pictures_or_else_among_all(least: int, label: str) -> None:
     found = balance_table(SPLITS, NAMES, BY_CLASS, {Split.VALID: 0.2}, least_images=least)
     worst = {row.split: row for row in found.worst}
-    assert worst[Split.VALID].label == label
+    assert worst[Split.VALID].label == worst[Split.TRAIN].label == label
+    assert worst[Split.TRAIN].deviation == pytest.approx(-worst[Split.VALID].deviation)
 
 
 def test_rows_are_sorted_and_splits_that_are_absent_or_empty_have_none() -> None:

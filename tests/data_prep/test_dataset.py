@@ -89,6 +89,13 @@ def test_lists_of_a_fold_name_pictures_against_the_list_or_the_root(data: Path, 
         assert found.images(split) == read_data_yaml(data).images(split)
 
 
+def test_a_line_that_starts_with_a_dot_never_means_the_root(data: Path) -> None:
+    shutil.copytree(data.parent / "images" / "train", data.parent / "folds" / "images" / "train")
+    (data.parent / "folds" / "train.txt").write_text("./images/train/train_000.jpg\n")
+    data.write_text(FOLD.replace("folds/val.txt", "images/val"))
+    assert read_data_yaml(data).images("train") == [data.parent / "folds" / "images" / "train" / "train_000.jpg"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_lists_that_start_with_a_dot_mean_the_same_to_stock_yolov5(
@@ -122,8 +129,8 @@ def test_lists_that_start_with_a_dot_mean_the_same_to_stock_yolov5(
         ("train: images/train\nval: images/val\nnames: {no: a, yes: b}", "the ids in `names` are False, True"),
         ("train: images/train\nval: images/val\nnames: [a]\nnc: 0x%s" % ("F" * 200), "`nc` is "),
         ('train: "a\\0b"\nval: images/val\nnames: [a]', "`train` names 'a.x00b', which cannot be a path"),
-        (f"train: {'a' * 5000}\nval: images/val\nnames: [a]", "`train` names .*a, which does not exist"),
-        (f"train: {'a/' * 5000}\nval: images/val\nnames: [a]", "`train` names .*a, which does not exist"),
+        (f"train: {'a' * 5000}\nval: images/val\nnames: [a]", "`train` names .*, which does not exist"),
+        (f"train: {'a/' * 5000}\nval: images/val\nnames: [a]", "`train` names .*, which does not exist"),
         ("train: ~nobody_here/x\nval: images/val\nnames: [a]", "`train` names '~nobody_here/x', which cannot be"),
         ("path: ~nobody_here\ntrain: images/train\nval: images/val\nnames: [a]", "`path` names '~nobody_here'"),
         ('path: "a\\0b"\ntrain: images/train\nval: images/val\nnames: [a]', "`path` names 'a.x00b'"),

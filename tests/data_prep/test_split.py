@@ -180,6 +180,11 @@ def test_mini_takes_frames_of_every_group() -> None:
     assert len({int(r.key[6:]) // 10 for r in found[Split.MINI_TRAIN]}) > 4
 
 
+def test_a_share_is_the_decimal_that_was_written() -> None:
+    """0.3 is a little less in binary; half a picture is rounded up all the same."""
+    assert len(split_of(5, valid=0.3)[Split.VALID]) == 2
+
+
 def test_three_pictures_can_be_split() -> None:
     found = split([record(name, pigs=1) for name in "abc"], Fractions(), 42, BY_COUNT, NAMES)
     assert [len(found[name]) for name in (Split.TRAIN, Split.VALID, Split.MINI_TRAIN)] == [2, 1, 1]

@@ -118,6 +118,13 @@ def test_without_pictures_it_says_so(tmp_path: Path) -> None:
         assert not [tag for tag in page.tags if tag == "img"]
 
 
+def test_a_picture_that_cannot_be_read_leaves_a_gap_that_says_so(tmp_path: Path) -> None:
+    page = page_of(tmp_path, [record("a", square(0, 20))], read=lambda source: b"no picture")
+    assert_inert(page)
+    assert page.texts[page.texts.index("cannot be shown") + 1] == "a.jpg: 1 box"
+    assert page.values("src") == []
+
+
 def test_nothing_at_all_is_a_page_too(tmp_path: Path) -> None:
     page = page_of(tmp_path, [], ())
     assert_inert(page)
@@ -129,6 +136,8 @@ def test_pictures_without_any_box_are_a_page_too(tmp_path: Path, read: Read) -> 
     assert_inert(page)
     assert "The first 60; images.parquet has all." in " ".join(page.texts)
     assert len(page.values("src")) == 12
+    listed = [page.texts.count(f"p{index:03d}.jpg") for index in range(70)]
+    assert sum(listed) == 60 + 12
 
 
 def test_many_classes_are_all_in_the_tables_and_some_in_plots(tmp_path: Path, read: Read) -> None:

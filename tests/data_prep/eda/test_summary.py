@@ -11,7 +11,7 @@ from tests.data_prep.eda.conftest import NAMES, STRATIFICATION
 
 
 def summary_of(records: list[ImageRecord], findings: list[Finding]) -> EdaSummary:
-    splits = {"train": records[:3], "full": records}
+    splits = {"train": records[:3], "mini_train": records[3:]}
     tables = build_tables(records, NAMES, findings, splits, STRATIFICATION)
     return summarise(tables, "herd", list(splits), STRATIFICATION)
 
@@ -23,7 +23,7 @@ def test_it_counts_what_was_counted_by_hand(records: list[ImageRecord], findings
     assert found.images_of_class == {"pig": 2, "cow": 2}
     assert found.splits == {
         "train": {"images": 3, "boxes": 4, "background": 1, "boxes of pig": 3, "boxes of cow": 1},
-        "full": {"images": 5, "boxes": 7, "background": 2, "boxes of pig": 3, "boxes of cow": 4},
+        "mini_train": {"images": 2, "boxes": 3, "background": 1, "boxes of pig": 0, "boxes of cow": 3},
     }
     assert list(found.image_sizes.items()) == [("400x300", 4), ("200x200", 1)]
     assert found.boxes_per_image == {"mean": 1.4, "median": 2.0, "max": 3}

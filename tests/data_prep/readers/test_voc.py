@@ -81,11 +81,9 @@ def test_difficult_objects_are_marked(tmp_path: Path) -> None:
 
 
 def test_body_parts_are_no_objects(tmp_path: Path) -> None:
-    part = (
-        "<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>"
-        "</object>"
-    )
-    picture = read_xml(tmp_path, changed("</object>", part))
+    part = "<part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>"
+    nested = f"{part}{part.replace('part', 'object')}"
+    picture = read_xml(tmp_path, changed("</object>", f"{nested}</object>"))
     assert picture.boxes == (Box(0, 4, 5, 24, 15), Box(1, 1, 2, 60, 40))
     assert not picture.flaws
 

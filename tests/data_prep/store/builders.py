@@ -57,7 +57,7 @@ def overlapping_zip(count: int = 40, size: int = 60_000) -> bytes:
     content, crc = bytes(size), zipfile.crc32(bytes(size))  # type: ignore[attr-defined]  # zipfile imports it from zlib
     local = struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 0, 0, 0, crc, size, size, 5, 0) + b"a.jpg"
     entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, crc, size, size, 5, 0, 0, 0, 0, 0, 0)
-    directory = b"".join(entry + b"%c.jpg" % (65 + number) for number in range(count))
+    directory = b"".join(entry + b"a.jpg" for number in range(count))
     start = len(local) + size
     return (
         local + content + directory + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, count, count, len(directory), start, 0)

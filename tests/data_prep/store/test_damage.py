@@ -8,8 +8,6 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
 from data_prep.errors import InputError
 from data_prep.store import RawStore
 from tests.data_prep.conftest import jpeg, write_zip
@@ -89,10 +87,14 @@ def test_damaged_tars_are_refused_or_lose_no_member(tmp_path: Path) -> None:
     count = len(MEMBERS) + 1
     with peak_memory() as peak:
         for _ in range(ROUNDS):
-            path.write_bytes(damaged(rng.choice(originals), rng))
+            original = rng.choice(originals)
+            content = damaged(original, rng)
+            path.write_bytes(content)
             read, refusals = _read_all(path)
             refused += bool(refusals)
-            assert refusals or len(read) == count  # tar has no checksum of contents, but every member is there
+            # Tar has no checksum of contents, but every member is there, unless the rest was overwritten by what is
+            # the end mark of a tar.
+            assert refusals or len(read) == count or original.startswith(content.rstrip(b"\0"))
     assert peak.taken < 200 * 2**20
     assert refused > ROUNDS / 3
 
@@ -106,22 +108,21 @@ def test_garbage_is_refused(tmp_path: Path) -> None:
         assert refused or not read
 
 
+def test_damaged_directories_of_zips_are_refused_or_lose_no_member(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    originals = _zips(tmp_path)
+    path = tmp_path / "damaged.zip"
+    for _ in range(ROUNDS):
+        content = rng.choice(originals)
+        start = content.index(b"PK\x01\x02")
+        path.write_bytes(content[:start] + damaged(content[start:], rng))
+        read, refused = _read_all(path)
+        assert refused or len(read) == len(MEMBERS)
+
+
 def _require_original_contents(read: Mapping[str, bytes], members: Mapping[str, bytes]) -> None:
     for name, content in read.items():
         if name in members:
             assert content == members[name], name
         else:
             assert content in members.values(), name
-
-
-@pytest.mark.parametrize("rounds", [300])
-def test_damaged_directories_of_zips_are_refused_or_lose_no_member(rounds: int, tmp_path: Path) -> None:
-    rng = random.Random(4)
-    originals = _zips(tmp_path)
-    path = tmp_path / "damaged.zip"
-    for _ in range(rounds):
-        content = rng.choice(originals)
-        start = content.index(b"PK\x01\x02")
-        path.write_bytes(content[:start] + damaged(content[start:], rng))
-        read, refused = _read_all(path)
-        assert refused or len(read) == len(MEMBERS)

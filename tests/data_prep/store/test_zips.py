@@ -151,7 +151,7 @@ def test_sizes_that_lie_are_refused(claimed: int, tmp_path: Path) -> None:
 
 def test_wrong_checksum_is_refused(tmp_path: Path) -> None:
     _patched(write_zip_entry(tmp_path / "a.zip"), {CENTRAL: (16, bytes(4))})
-    with RawStore() as store, pytest.raises(InputError, match=r"a.zip:pig.jpg cannot be read \(Bad CRC-32"):
+    with RawStore() as store, pytest.raises(InputError, match=r"a.zip:pig.jpg cannot be read \(its size or checksum"):
         store.read(store.members(tmp_path / "a.zip")[1])
 
 
@@ -198,9 +198,7 @@ def test_archive_that_was_written_to_a_pipe_is_read(tmp_path: Path) -> None:
     comment=st.binary(max_size=40),
 )
 def test_store_reads_what_zipfile_wrote(members: dict[str, bytes], method: int, comment: bytes, tmp_path: Path) -> None:
-    # Parts that make no plain name have tests of their own.
-    members = {name: content for name, content in members.items() if not {"", ".", ".."} & {*name.split("/")}}
-    members = {name: content for name, content in members.items() if not name.startswith("._")}
+    members = {name: content for name, content in members.items() if "/._" not in name}  # macOS junk
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         archive.comment = comment
         for name, content in members.items():
