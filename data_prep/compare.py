@@ -74,7 +74,7 @@ def compare_splits(path: Path, progress: Progress | None = None, distance: int |
     chosen = config.near_duplicate_distance if distance is None else distance
     leaks = find_leaks(splits, chosen, config.policies.near_duplicate)
     return Comparison(
-        balance_table(splits, gathered.names, config.stratification),
+        balance_table(splits, gathered.names, config.stratification, config.asked_shares),
         tuple(leaks),
         _count_split_groups(target, splits),
         sum(finding.policy.value in ("drop", "fail") for finding in gathered.findings),
@@ -89,7 +89,14 @@ def _count_split_groups(target: Target, splits: Mapping[Split, Records]) -> int 
         groups = _read_groups(path)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{path} is not as `prepare` wrote it; prepare the data set again") from error
-    return split_groups(splits, groups)
+    # Pictures that were `test` from the start are in no group, but may bear the name of one that is.
+    apart = {split: records for split, records in splits.items() if split is not Split.TEST or _was_cut(target)}
+    return split_groups(apart, groups)
+
+
+def _was_cut(target: Target) -> bool:
+    """Whether ``test`` was cut from the pool rather than given."""
+    return bool(target.manifest and target.manifest.config.get("test_fraction"))
 
 
 def _read_groups(path: Path) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,7 @@ from data_prep.limits import Limits
 from data_prep.near import DEFAULT_DISTANCE
 from data_prep.policies import Policies
 from data_prep.readers import AnyReader
-from data_prep.split import Fractions
+from data_prep.split import Fractions, Split
 from data_prep.validation import ConfigPath, FrozenModel, load_model
 
 
@@ -107,6 +108,11 @@ class PrepareConfig(FrozenModel):
     def fractions(self) -> Fractions:
         """The shares, as :func:`data_prep.split.split` takes them."""
         return Fractions(valid=self.valid_fraction, mini=self.mini_fraction, test=self.test_fraction)
+
+    @property
+    def asked_shares(self) -> Mapping[Split, float] | None:
+        """The share of each split that was asked for; None where the source's own splits are kept."""
+        return None if self.keep_splits else self.fractions.shares
 
     @property
     def stratification(self) -> Stratification:

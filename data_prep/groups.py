@@ -61,7 +61,7 @@ class NearDuplicates(FrozenModel):
 
     by: Literal["near_duplicates"]
 
-    distance: int = Field(default=DEFAULT_DISTANCE, ge=0, le=255)
+    distance: int = Field(default=DEFAULT_DISTANCE, ge=0, le=127)
     """How much two pictures may differ and still look the same, as :mod:`data_prep.near` measures it."""
 
 

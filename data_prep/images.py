@@ -6,9 +6,9 @@ own check (``yolov5/utils/dataloaders.py``, ``IMG_FORMATS``) and OpenCV accept.
 
 What is noticed: a file that ends too early anywhere, also where a download was filled up with zeros; broken checksums
 of PNG; scans that do not decode. A JPEG without its end mark counts as cut, because OpenCV does not read it. What is
-not noticed, because decoders accept it: flipped bits in the scan of a JPEG, BMP, TIFF or lossy WEBP (they decode to
-other colours), zeros in place of the rest of a BMP, TIFF or lossy WEBP, and a JPEG that was cut and given a new end
-mark. Bytes behind the end of a picture are no flaw; many cameras write some.
+not noticed, because decoders accept it: flipped bits in the scan of a JPEG, BMP, TIFF or WEBP (they decode to other
+colours), zeros in place of the rest of a BMP, TIFF or WEBP, and a JPEG that was cut and given a new end mark. Bytes
+behind the end of a picture are no flaw; many cameras write some.
 """
 
 from __future__ import annotations

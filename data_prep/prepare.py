@@ -141,7 +141,9 @@ def _write(
 def _write_tables(config: PrepareConfig, plan: Plan, folder: Path) -> list[str]:
     """Write the reports; returns their names."""
     tables = {FINDINGS_CSV: findings_csv(plan.findings)}
-    tables[BALANCE_CSV] = balance_csv(balance_table(plan.splits, plan.names, config.stratification))
+    tables[BALANCE_CSV] = balance_csv(
+        balance_table(plan.splits, plan.names, config.stratification, config.asked_shares)
+    )
     if config.groups:
         tables[GROUPS_CSV] = groups_csv(plan.groups)
     for name, text in tables.items():

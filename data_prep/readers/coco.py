@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from data_prep.errors import InputError
 from data_prep.findings import Finding, Kind, Policy
@@ -24,8 +24,19 @@ from data_prep.records import RawDataset, Source
 from data_prep.store import RawStore
 from data_prep.validation import ConfigPath, FrozenModel
 
-#: A path per split that the raw data assigns.
+
+def _require_paths(value: object) -> object:
+    """Say it in plain words before pydantic lists everything that its union might have been."""
+    paths = value if isinstance(value, dict) else {"train": value}
+    known = bool(paths) and paths.keys() <= {"train", "val", "test"}
+    if known and all(isinstance(path, (str, Path)) for path in paths.values()):
+        return value
+    raise ValueError("give one path, or one under each of `train`, `val` and `test` that there is")
+
+
+#: A path, or one per split that the raw data assigns.
 BySplit = dict[Literal["train", "val", "test"], ConfigPath]
+Paths = Annotated[ConfigPath | BySplit, BeforeValidator(_require_paths)]
 _Split = Literal["train", "val", "test"] | None
 
 
@@ -37,10 +48,10 @@ class CocoReader(FrozenModel):
     reader: Literal["coco"] = "coco"
     """Chooses this reader."""
 
-    annotations: ConfigPath | BySplit
+    annotations: Paths
     """The JSON, or one per split: ``{train: .., val: .., test: ..}``."""
 
-    images: ConfigPath | BySplit
+    images: Paths
     """Folder, zip or tar with the pictures, or one per split."""
 
     classes: ClassNames | None = None
@@ -48,8 +59,6 @@ class CocoReader(FrozenModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if isinstance(self.annotations, dict) and not self.annotations:
-            raise ValueError("`annotations` names no file")
         if isinstance(self.images, dict) and self.images.keys() != self._files().keys():
             raise ValueError("`images` and `annotations` must name the same splits")
         return self

@@ -42,7 +42,7 @@ def inner_path(source: Source, place: Path) -> str:
 
 def common_root(*places: Path | None) -> Path:
     """Return the innermost folder that holds all files and folders given; reports name files against it."""
-    folders = [place if place.is_dir() else place.parent for place in places if place is not None]
+    folders = [place if _is_folder(place) else place.parent for place in places if place is not None]
     return Path(os.path.commonpath(folders))
 
 
@@ -134,6 +134,11 @@ def pair_up(
         used.update(found)
         pairs.append(Pair(image, found[0] if found else None, _trouble(siblings, found)))
     return pairs, [label for label in labels if label not in used]
+
+
+def _is_folder(place: Path) -> bool:
+    # `Path.is_dir` fails for a name of 5000 letters or a folder that is closed to us.
+    return os.path.isdir(place)  # noqa: PTH112 - as said
 
 
 def _trouble(images: Sequence[Source], labels: Sequence[Source]) -> str:

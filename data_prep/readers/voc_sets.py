@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read_image_sets(
         InputError: There is no list, one cannot be read, or two of them name the same picture.
     """
     lists = {split: Source(folder / f"{split}.txt") for split in ("train", "val", "test")}
-    lists = {split: source for split, source in lists.items() if source.path.is_file()}
+    lists = {split: source for split, source in lists.items() if os.path.lexists(source.path)}
     if not lists:
         raise InputError(f"{Source(folder)} has no train.txt, val.txt or test.txt; correct `image_sets` or remove it")
     finder = Finder([inner_path(picture, place) for picture in pictures], suffix_optional=True)

@@ -10,7 +10,7 @@ import pytest
 from data_prep.dataset import label_path, read_data_yaml
 from data_prep.errors import InputError
 from tests.data_prep.conftest import write_yolo
-from tests.data_prep.readers.test_damage import damage
+from tests.data_prep.readers.damage import damage
 
 
 @pytest.fixture

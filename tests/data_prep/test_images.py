@@ -30,10 +30,10 @@ LIMITS = Limits()
 EXIF_ORIENTATION = 0x0112
 
 
-def scene(width: int = 97, height: int = 61) -> Image.Image:
+def scene(width: int = 97, height: int = 61, detail: int = 4) -> Image.Image:
     """A picture without symmetry, rough and fine at once."""
     rng = np.random.default_rng(4)
-    coarse = rng.integers(0, 256, (4, 5, 3)).astype(np.float32)
+    coarse = rng.integers(0, 256, (detail, detail + 1, 3)).astype(np.float32)
     fine = rng.normal(0, 6, (height, width, 3))
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     return Image.fromarray(np.clip(smooth + fine, 0, 255).astype(np.uint8))
@@ -46,7 +46,8 @@ def encode(picture: Image.Image, form: str, **options: Any) -> bytes:
 
 
 def sixteen_bits(picture: Image.Image) -> Image.Image:
-    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+    grey = np.asarray(picture.convert("L")).astype(np.uint16)
+    return Image.fromarray(grey * 256 + (255 - grey))
 
 
 def oriented(form: str, orientation: int) -> bytes:
@@ -143,6 +144,9 @@ def test_orientation_is_applied_as_opencv_does(form: str) -> None:
         assert (turned < 2) == (orientation in (0, 1, 9))
 
 
+TURNED = b"\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0"  # a folder with one entry: orientation 6
+
+
 @pytest.mark.parametrize(
     "exif",
     [
@@ -150,11 +154,15 @@ def test_orientation_is_applied_as_opencv_does(form: str) -> None:
         b"Exif\0\0",
         b"Exif\0\0II*\0",
         b"Exif\0\0garbage",
+        b"Exif\0\0MM\0*" + TURNED,
+        b"Exif\0\0MM\0+" + TURNED,
+        b"Exif\0\0MM*\0" + TURNED,
+        b"Exif\0\0XM\0*" + TURNED,
         b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
         b"Exif\0\0II*\0" + b"\xff" * 9,
     ],
 )
-def test_broken_exif_turns_nothing(exif: bytes) -> None:
+def test_broken_exif_counts_as_in_opencv(exif: bytes) -> None:
     content = encode(scene(), "JPEG", exif=exif)
     require_alike(examine_image(content, LIMITS), content, tolerance=5)
 
@@ -168,7 +176,7 @@ def test_orientation_in_xmp_does_not_count_as_in_opencv() -> None:
 
 
 def test_thumbnail_hardly_depends_on_the_size() -> None:
-    large = scene(1920, 1080)
+    large = scene(1920, 1080, detail=40)
     thumbnails = [
         np.frombuffer(examine_image(encode(large.resize(size), "JPEG", quality=quality), LIMITS).thumbnail, np.uint8)
         for size, quality in (((1920, 1080), 95), ((1280, 720), 70), ((640, 360), 70), ((320, 180), 90))
@@ -195,7 +203,7 @@ def test_every_cut_is_noticed(name: str) -> None:
         flaw_of(content[:cut])
 
 
-@pytest.mark.parametrize("name", ["JPEG", "JPEG progressive", "JPEG CMYK", "PNG", "WEBP lossless"])
+@pytest.mark.parametrize("name", ["JPEG", "JPEG progressive", "JPEG CMYK", "PNG"])
 def test_download_that_was_filled_up_with_zeros_is_noticed(name: str) -> None:
     content = PICTURES[name]
     for kept in range(len(content) // 20, len(content) - 20, len(content) // 20):

@@ -149,6 +149,25 @@ def test_sizes_that_lie_are_refused(claimed: int, tmp_path: Path) -> None:
     assert peak.taken < 10 * 2**20
 
 
+def test_member_that_unpacks_to_more_than_its_directory_says_takes_no_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.jpg", bytes(100 * 2**20))
+    _patched(tmp_path / "a.zip", {CENTRAL: (24, struct.pack("<I", 1000))})
+    with peak_memory() as peak, RawStore() as store, pytest.raises(InputError, match="its size or checksum"):
+        store.read(store.members(tmp_path / "a.zip")[0])
+    assert peak.taken < 10 * 2**20
+
+
+def test_member_that_hides_in_the_comment_of_another_one_is_missed(tmp_path: Path) -> None:
+    path = write_zip_entry(tmp_path / "a.zip")
+    content = bytearray(path.read_bytes())
+    first, last, end = content.index(CENTRAL), content.rindex(CENTRAL), content.rindex(b"PK\5\6")
+    content[first + 32 : first + 34] = struct.pack("<H", end - last)
+    path.write_bytes(content)
+    assert [info.filename for info in zipfile.ZipFile(path).infolist()] == ["first.jpg"]
+    _refused(path, "its directory is not whole")
+
+
 def test_wrong_checksum_is_refused(tmp_path: Path) -> None:
     _patched(write_zip_entry(tmp_path / "a.zip"), {CENTRAL: (16, bytes(4))})
     with RawStore() as store, pytest.raises(InputError, match=r"a.zip:pig.jpg cannot be read \(its size or checksum"):
