@@ -27,6 +27,9 @@ IMAGE_SUFFIXES = frozenset({".bmp", ".dng", ".jpeg", ".jpg", ".mpo", ".pfm", ".p
 #: Side in pixels of the thumbnails by which pictures are compared.
 THUMBNAIL_SIDE = 32
 
+#: Length of a key in UTF-8: with a suffix, a prefix and a number it is still a file name (255 bytes).
+MAX_KEY_BYTES = 200
+
 #: Class id of a box whose class the data set does not know; its picture carries a flaw that says so.
 UNKNOWN_CLASS_ID = -1
 
@@ -198,4 +201,5 @@ def safe_key(stem: str) -> str:
         >>> safe_key("..\\pen 3/a:b")
         'pen_3_a_b'
     """
-    return re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", stem)).lstrip("._") or "image"
+    key = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", stem)).lstrip("._") or "image"
+    return key.encode()[:MAX_KEY_BYTES].decode(errors="ignore")

@@ -16,9 +16,15 @@ from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 
 
+_ABSENT = object()
+
+
 def _resolve(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder", Path.cwd())
-    return Path(folder, path.expanduser()).resolve()
+    try:
+        return Path(folder, path.expanduser()).resolve()
+    except (OSError, RuntimeError) as error:  # a home that nobody has, links that go in circles, a name too long
+        raise ValueError(f"is no path ({error})") from error
 
 
 #: A path in a configuration: relative ones are taken against the YAML's folder (the working directory where
@@ -61,7 +67,7 @@ def describe(error: ValidationError, data: object = None, model: type[BaseModel]
             The model that refused it; with it a misspelt key gets a suggestion.
     """
     first, *others = error.errors(include_url=False)
-    key = _dotted(first["loc"], data)
+    key = _dotted(first["loc"], data, last_is_key=first["type"] in ("missing", "extra_forbidden"))
     more = f" ({len(others)} more after that)" if others else ""
     kind = first["type"]
     if kind == "extra_forbidden":
@@ -79,24 +85,25 @@ def describe(error: ValidationError, data: object = None, model: type[BaseModel]
     return f"key `{key}` (={shown}): {text}; correct it{more}" if key else f"{text}{more}"
 
 
-def _dotted(loc: Sequence[int | str], data: object) -> str:
-    """Join a location; elements that the input does not hold are tags of a union, unless they come last."""
+def _dotted(loc: Sequence[int | str], data: object, *, last_is_key: bool) -> str:
+    """Join a location; elements that the input does not hold are tags of a union."""
     parts: list[str] = []
     for index, element in enumerate(loc):
         inside = _child(data, element)
-        if data is not None and inside is None and index < len(loc) - 1:
+        named = last_is_key and index == len(loc) - 1
+        if data is not None and inside is _ABSENT and not named:
             continue
         parts.append(str(element))
-        data = inside if data is not None else None
+        data = None if inside is _ABSENT else inside
     return ".".join(parts)
 
 
 def _child(data: object, element: int | str) -> object:
     if isinstance(data, Mapping):
-        return data.get(element)
+        return data.get(element, _ABSENT)
     if isinstance(data, list) and isinstance(element, int) and element < len(data):
         return data[element]
-    return None
+    return _ABSENT
 
 
 def _suggestion(name: str, model: type[BaseModel] | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.records import ImageRecord, Source, safe_key
+from data_prep.records import MAX_KEY_BYTES, ImageRecord, Source, safe_key
 
 
 @given(st.text())
@@ -34,3 +34,10 @@ def test_source_knows_its_name(source: Source, stem: str, is_image: bool) -> Non
 
 def test_file_name_keeps_the_kind_of_picture() -> None:
     assert ImageRecord("b", Source(Path("x.zip"), "a/B.JPG"), 1, 1).file_name == "b.jpg"
+
+
+@pytest.mark.parametrize("stem", ["a" * 300, "돼지" * 100])
+def test_key_is_short_enough_for_a_file_name(stem: str) -> None:
+    key = safe_key(stem)
+    assert 190 < len(key.encode()) <= MAX_KEY_BYTES
+    assert stem.startswith(key)
