@@ -33,11 +33,13 @@ def write_odd_tar(path: Path, kind: bytes, name: str = "pig.jpg", *, link: str =
     return path
 
 
-def tar_header(name: bytes = b"a.jpg", size: bytes = b"00000000003\0", kind: bytes = b"0", magic: bytes = b"") -> bytes:
+def tar_header(
+    name: bytes = b"a.jpg", size: bytes = b"00000000003\0", kind: bytes = b"0", magic: bytes = b"", prefix: bytes = b""
+) -> bytes:
     """One header block with a right checksum, whatever its fields say."""
     block = bytearray(512)
-    block[: len(name)] = name
-    block[124:136], block[156:157], block[257 : 257 + len(magic)] = size, kind, magic
+    for at, field in ((0, name), (124, size), (156, kind), (257, magic), (345, prefix)):
+        block[at : at + len(field)] = field
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)

@@ -97,6 +97,17 @@ def test_korean_names_of_a_tar(form: int, encoding: str, tmp_path: Path) -> None
     _require_contents(write_tar(tmp_path / "a.tar", form=form, encoding=encoding))
 
 
+def test_names_in_the_own_encoding_of_zip(tmp_path: Path) -> None:
+    class Cp437(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - zipfile's own hook
+            return self.filename.encode("cp437"), self.flag_bits
+
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(Cp437("né.jpg"), b"x")
+    with RawStore() as store:
+        assert [source.member for source in store.members(tmp_path / "a.zip")] == ["né.jpg"]
+
+
 def test_names_in_no_known_encoding_are_still_told_apart(tmp_path: Path) -> None:
     names = [b"\xff\xfe1.jpg", b"\xff\xfe2.jpg"]
     members = {name.decode("utf-8", "surrogateescape"): name for name in names}

@@ -61,6 +61,19 @@ def test_old_format_without_a_magic_is_read(tmp_path: Path) -> None:
     assert _contents(tmp_path / "a.tar") == {"folder/a.jpg": b"pig"}
 
 
+@pytest.mark.parametrize(("magic", "name"), [(b"ustar\x0000", "folder/a.jpg"), (b"ustar  \0", "a.jpg"), (b"", "a.jpg")])
+def test_prefix_of_a_name_is_one_in_its_own_format_only(magic: bytes, name: str, tmp_path: Path) -> None:
+    header = tar_header(magic=magic, prefix=b"folder")
+    (tmp_path / "a.tar").write_bytes(header + b"pig" + bytes(509) + END)
+    assert _contents(tmp_path / "a.tar") == {name: b"pig"}
+
+
+def test_folder_with_a_size_has_no_content(tmp_path: Path) -> None:
+    folder = tar_header(b"folder/", b"00000010000\0", b"5")
+    (tmp_path / "a.tar").write_bytes(folder + tar_header() + b"pig" + bytes(509) + END)
+    assert _contents(tmp_path / "a.tar") == {"a.jpg": b"pig"}
+
+
 def test_folders_labels_and_comments_are_left_out(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w", pax_headers={"comment": "a commit"}) as archive:
         for name, kind in (("folder", tarfile.DIRTYPE), ("./folder/a.jpg", tarfile.REGTYPE), ("backup", b"V")):

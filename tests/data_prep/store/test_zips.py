@@ -18,7 +18,7 @@ from tests.data_prep.conftest import write_zip
 from tests.data_prep.store.builders import overlapping_zip, write_zip_entry
 from tests.data_prep.store.damage import peak_memory
 
-LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+LOCAL, CENTRAL, END = b"PK\3\4", b"PK\1\2", b"PK\5\6"
 
 
 def _refused(path: Path, match: str, limits: Limits | None = None) -> None:
@@ -117,7 +117,7 @@ def test_limits_of_an_archive(tmp_path: Path) -> None:
 def test_directory_of_too_many_members_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
     entry = struct.pack("<4s6H3I5H2I", CENTRAL, 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"
     count = 200_000
-    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xFFFF, 0xFFFF, len(entry) * count, 0, 0)
+    end = struct.pack("<4s4H2IH", END, 0, 0, 0xFFFF, 0xFFFF, len(entry) * count, 0, 0)
     (tmp_path / "a.zip").write_bytes(entry * count + end)
     with peak_memory() as peak:
         _refused(tmp_path / "a.zip", "has more than 1000 members", Limits(archive_members=1000))
@@ -130,6 +130,32 @@ def test_overlapping_members_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(overlapping_zip(count=1))
     with RawStore() as store:
         assert [len(store.read(source)) for source in store.members(tmp_path / "a.zip")] == [60_000]
+
+
+def test_part_of_a_split_archive_is_refused(tmp_path: Path) -> None:
+    for offset in (4, 6, 8):  # this disk, the disk of the directory, the members on this disk
+        path = _patched(write_zip_entry(tmp_path / "a.zip"), {END: (offset, b"\1\0")})
+        _refused(path, "it is one of several parts, or damaged")
+
+
+def test_archive_that_lacks_its_beginning_is_refused(tmp_path: Path) -> None:
+    path = write_zip_entry(tmp_path / "a.zip")
+    path.write_bytes(path.read_bytes()[7:])
+    _refused(path, "its directory is not whole")
+
+
+def test_entry_that_reaches_out_of_the_directory_is_refused(tmp_path: Path) -> None:
+    for offset in (28, 30, 32):  # lengths of name, extra fields and comment
+        path = write_zip_entry(tmp_path / "a.zip")
+        content = path.read_bytes()
+        length = content[content.rindex(CENTRAL) + offset] + 1
+        _refused(_patched(path, {CENTRAL: (offset, bytes([length]))}), "its directory is damaged")
+
+
+def test_member_of_another_name_than_the_directory_says_is_refused(tmp_path: Path) -> None:
+    path = _patched(write_zip_entry(tmp_path / "a.zip"), {LOCAL: (30, b"cow.jpg")})
+    with RawStore() as store, pytest.raises(InputError, match="its header is not what the directory says"):
+        store.read(store.members(path)[1])
 
 
 @pytest.mark.parametrize("offset", [1, 2**31, 0xFFFFFFFE])
@@ -161,7 +187,7 @@ def test_member_that_unpacks_to_more_than_its_directory_says_takes_no_memory(tmp
 def test_member_that_hides_in_the_comment_of_another_one_is_missed(tmp_path: Path) -> None:
     path = write_zip_entry(tmp_path / "a.zip")
     content = bytearray(path.read_bytes())
-    first, last, end = content.index(CENTRAL), content.rindex(CENTRAL), content.rindex(b"PK\5\6")
+    first, last, end = content.index(CENTRAL), content.rindex(CENTRAL), content.rindex(END)
     content[first + 32 : first + 34] = struct.pack("<H", end - last)
     path.write_bytes(content)
     assert [info.filename for info in zipfile.ZipFile(path).infolist()] == ["first.jpg"]
@@ -181,11 +207,20 @@ def test_archive_behind_a_program_is_read(tmp_path: Path) -> None:
         assert [store.read(source) for source in store.members(tmp_path / "a.exe")] == [b"pig"]
 
 
-def test_archive_in_the_large_format_is_read(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, archive.open("a.jpg", "w", force_zip64=True) as member:
-        member.write(b"pig")
-    with RawStore() as store:
-        assert [store.read(source) for source in store.members(tmp_path / "a.zip")] == [b"pig"]
+def test_archive_in_the_large_format_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 100)  # all sizes and offsets beyond go into extra fields
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 1)
+    contents = [b"pig", b"cow" * 100, b"pig" * 200]
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number, content in enumerate(contents):
+            with archive.open(f"{number}.jpg", "w", force_zip64=True) as member:
+                member.write(content)
+    packed = (tmp_path / "a.zip").read_bytes()
+    assert b"PK\6\6" in packed
+    for front in (b"", b"MZ" * 500):
+        (tmp_path / "a.zip").write_bytes(front + packed)
+        with RawStore() as store:
+            assert [store.read(source) for source in store.members(tmp_path / "a.zip")] == contents
 
 
 def test_archive_that_was_written_to_a_pipe_is_read(tmp_path: Path) -> None:
