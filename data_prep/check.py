@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.errors import InputError
+from data_prep.export import data_yamls
+from data_prep.files import read_yaml_mapping
 from data_prep.findings import Finding, Kind, Policy, Severity
 from data_prep.gather import gather
 from data_prep.leaks import find_leaks
 from data_prep.manifest import FILES_NAME, Manifest
 from data_prep.pool import threaded_map
 from data_prep.progress import Progress, silent
-from data_prep.records import printable
 from data_prep.reports import FINDING_COLUMNS, count_findings, finding_row
 from data_prep.store import RawStore
 from data_prep.targets import load_target, splits_of
@@ -83,20 +85,30 @@ def check(target: Path, progress: Progress | None = None) -> CheckResult:
 def changed_files(folder: Path, manifest: Manifest, progress: Progress) -> list[Finding]:
     """Hold every file of a prepared data set against the hashes that were written with it."""
     listing = folder / FILES_NAME
-    try:
-        content = listing.read_bytes()
-    except OSError as error:
-        return [_changed(FILES_NAME, f"cannot be read ({error.strerror})")]
-    if hashlib.sha256(content).hexdigest() != manifest.files_sha256:
-        return [_changed(FILES_NAME, "is not the one that the manifest names, so no file can be held against it")]
-    expected = dict(_parse(content.decode()))
-    findings = []
+    digest = _hash(listing)
+    if digest != manifest.files_sha256:
+        found = "cannot be read" if digest is None else "is not the one that the manifest names"
+        return [_changed(FILES_NAME, f"{found}, so no file can be held against it")]
+    expected = dict(_parse(listing.read_text(encoding="utf-8", errors="replace")))
+    findings = list(_changed_yamls(folder, manifest))
     hashed = threaded_map(lambda name: _hash(folder / name), expected)
     for done, (name, digest) in enumerate(zip(expected, hashed, strict=True), start=1):
         if digest != expected[name]:
             findings.append(_changed(name, "is missing" if digest is None else "has another content"))
         progress("hash", done, len(expected))
-    return findings + [_changed(printable(name), "was added") for name in _present(folder) if name not in expected]
+    return findings + [_changed(name, "was added") for name in _present(folder) if name not in expected]
+
+
+def _changed_yamls(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+    """Hold the YAMLs, which no hash covers, against what they say but for ``path:``."""
+    for name, expected in data_yamls(manifest.names, manifest.splits, len(manifest.folds)).items():
+        try:
+            found = read_yaml_mapping(folder / name)
+        except InputError:
+            yield _changed(name, "cannot be read")
+            continue
+        if {key: value for key, value in found.items() if key != "path"} != expected:
+            yield _changed(name, "names other pictures or classes")
 
 
 def _parse(text: str) -> Iterator[tuple[str, str]]:
@@ -126,4 +138,4 @@ def _present(folder: Path) -> Iterator[str]:
 
 
 def _changed(name: str, detail: str) -> Finding:
-    return Finding(Kind.CHANGED_FILE, name, detail)
+    return Finding(Kind.CHANGED_FILE, printable(name), detail)

@@ -16,6 +16,10 @@ from data_prep.records import UNKNOWN_CLASS_ID, Box, ImageRecord, RawDataset, Ra
 #: A side shorter than this, in pixels, is none: six digits of a normalised side could not show it.
 MIN_SIDE = 0.01
 
+#: A picture with a shorter side, in pixels, is passed over by YOLOv5 (``verify_image_label`` in
+#: ``yolov5/utils/dataloaders.py``).
+MIN_IMAGE_SIDE = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -108,7 +112,7 @@ def _check_image(judge: _Judge, seen: Examination) -> ImageRecord | None:
         for flaw in image.flaws:  # they are reported, but nothing of the picture is left to act on
             judge.rule(flaw)
         return None
-    of_image += _size_flaw(image, seen)
+    of_image += _size_flaws(image, seen)
     decided = [judge.rule(flaw) for flaw in of_image]
     boxes = _check_boxes(judge, flawed_boxes, seen.width, seen.height)
     if any(policy in (Policy.DROP, Policy.FAIL) for policy in decided):
@@ -118,7 +122,9 @@ def _check_image(judge: _Judge, seen: Examination) -> ImageRecord | None:
     )
 
 
-def _size_flaw(image: RawImage, seen: Examination) -> Iterator[Flaw]:
+def _size_flaws(image: RawImage, seen: Examination) -> Iterator[Flaw]:
+    if image.source is not None and min(seen.width, seen.height) < MIN_IMAGE_SIDE:
+        yield Flaw(Kind.UNDERSIZED_IMAGE, f"it has {seen.width} x {seen.height} px")
     if image.stated_size is not None and image.stated_size != (seen.width, seen.height):
         stated = "{} x {}".format(*image.stated_size)
         detail = f"the label says {stated} px, the picture has {seen.width} x {seen.height} px"
@@ -129,6 +135,7 @@ def _check_boxes(judge: _Judge, flaws: Sequence[Flaw], width: int, height: int) 
     """Return the boxes that stay, each once, inside the picture."""
     gone = {flaw.box for flaw in flaws if judge.rule(flaw) in (Policy.DROP, Policy.FAIL)}
     kept: list[Box] = []
+    known: set[Box] = set()  # a label may hold hundreds of thousands of boxes
     for index, raw in enumerate(judge.image.boxes):
         if index in gone or raw.class_id == UNKNOWN_CLASS_ID:
             continue
@@ -136,9 +143,10 @@ def _check_boxes(judge: _Judge, flaws: Sequence[Flaw], width: int, height: int) 
         clipped = _check_box(judge, index, box, width, height)
         if clipped is None:
             continue
-        if clipped in kept and judge.rule(_flaw(Kind.DUPLICATE_BOX, index, box)) is not Policy.KEEP:
+        if clipped in known and judge.rule(_flaw(Kind.DUPLICATE_BOX, index, box)) is not Policy.KEEP:
             continue
         kept.append(clipped)
+        known.add(clipped)
     return tuple(kept)
 
 

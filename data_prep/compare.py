@@ -10,7 +10,7 @@ from typing import Any
 
 from data_prep.balance import Balance, balance_table, split_groups
 from data_prep.errors import InputError
-from data_prep.findings import Finding
+from data_prep.findings import Finding, Policy
 from data_prep.gather import gather
 from data_prep.leaks import find_leaks
 from data_prep.progress import Progress, silent
@@ -77,7 +77,7 @@ def compare_splits(path: Path, progress: Progress | None = None, distance: int |
         balance_table(splits, gathered.names, config.stratification, config.asked_shares),
         tuple(leaks),
         _count_split_groups(target, splits),
-        sum(finding.policy.value in ("drop", "fail") for finding in gathered.findings),
+        sum(finding.policy in (Policy.DROP, Policy.FAIL) for finding in gathered.findings),
     )
 
 

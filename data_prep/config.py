@@ -63,7 +63,7 @@ class PrepareConfig(FrozenModel):
     seed: int = Field(default=42, ge=0, lt=2**32)
     """Seed of the split."""
 
-    stratify: tuple[LabelKind, ...] = (LabelKind.CLASS, LabelKind.COUNT)
+    stratify: tuple[LabelKind, ...] = Field(default=(LabelKind.CLASS, LabelKind.COUNT), min_length=1)
     """Which labels of a picture a split balances: ``class``, ``count``, ``ratio``, ``size``."""
 
     count_bins: dict[str, CountBins] = Field(default_factory=dict)

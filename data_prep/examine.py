@@ -18,7 +18,7 @@ from data_prep.images import Examination, examine_image
 from data_prep.pool import threaded_map
 from data_prep.progress import Progress
 from data_prep.records import RawImage, Source
-from data_prep.store import RawStore
+from data_prep.store import RawStore, TooLargeError
 
 _FLUSH_EVERY = 64  # pictures that a kill may cost
 
@@ -102,7 +102,8 @@ def examine_images(
         except InputError as error:
             # Without the place, which differs between machines.
             reason = str(error).removeprefix(f"{image.source} ").replace(str(image.source.path), image.source.path.name)
-            return None, Examination(0, 0, sha256="", thumbnail=b"", flaw=Flaw(Kind.UNREADABLE_IMAGE, reason))
+            kind = Kind.OVERSIZED_IMAGE if isinstance(error, TooLargeError) else Kind.UNREADABLE_IMAGE
+            return None, Examination(0, 0, sha256="", thumbnail=b"", flaw=Flaw(kind, reason))
 
     found = []
     for done, (key, seen) in enumerate(threaded_map(look, images), start=1):

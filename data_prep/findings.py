@@ -45,7 +45,10 @@ class Kind(StrEnum):
     """The picture cannot be decoded, or ends too early."""
 
     OVERSIZED_IMAGE = "oversized_image"
-    """The picture has more pixels or bytes than the limits allow."""
+    """The picture has more pixels than the limits allow."""
+
+    UNDERSIZED_IMAGE = "undersized_image"
+    """The picture has a side of less than 10 pixels: YOLOv5 leaves it out of training without a word."""
 
     UNREADABLE_LABEL = "unreadable_label"
     """The label of one picture is not what its format asks for, as a whole or in one row or object."""
@@ -97,6 +100,7 @@ class Kind(StrEnum):
 SEVERITIES: dict[Kind, Severity] = {
     Kind.UNREADABLE_IMAGE: Severity.ERROR,
     Kind.OVERSIZED_IMAGE: Severity.ERROR,
+    Kind.UNDERSIZED_IMAGE: Severity.WARNING,
     Kind.UNREADABLE_LABEL: Severity.ERROR,
     Kind.IMAGE_WITHOUT_LABEL: Severity.WARNING,
     Kind.LABEL_WITHOUT_IMAGE: Severity.ERROR,

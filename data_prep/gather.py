@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from data_prep.checks import check_images, drop_duplicates
 from data_prep.config import Background, PrepareConfig
 from data_prep.errors import InputError
 from data_prep.examine import Journal, examine_images
-from data_prep.findings import Finding, Policy
+from data_prep.findings import Finding, Kind, Policy
 from data_prep.progress import Progress
 from data_prep.readers import ImagesReader, Reader
-from data_prep.records import ImageRecord
+from data_prep.records import ImageRecord, Source
 from data_prep.store import RawStore
 
 Records = tuple[ImageRecord, ...]
@@ -88,9 +89,10 @@ def refuse_failures(findings: Sequence[Finding]) -> None:
         counts = Counter(finding.kind.value for finding in failures)
         listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         first = failures[0]
+        command = "compare-splits" if first.kind is Kind.NEAR_DUPLICATE else "check"
         raise InputError(
             f"the data has findings that must be dealt with first ({listed}), such as {first.file}: {first.detail}; "
-            f"mend the data or set `policies.{first.kind}: drop`; `hypsweep check` lists all"
+            f"mend the data or set `policies.{first.kind}: drop`; `hypsweep {command}` lists all"
         )
 
 
@@ -117,9 +119,9 @@ def _background(
     empty = sum(not record.boxes for record in pool)
     wanted = round(background.share / (1 - background.share) * (len(pool) - empty)) - empty
     if wanted > len(offered):
-        reachable = (empty + len(offered)) / max(len(pool) + len(offered), 1)
+        reachable = math.floor(1000 * (empty + len(offered)) / (len(pool) + len(offered))) / 1000
         raise InputError(
-            f"{background.images} has {len(offered)} pictures but a share of {background.share} takes {wanted}; "
+            f"{Source(background.images)} has {len(offered)} pictures but a share of {background.share} takes {wanted}; "
             f"add pictures or set `background.share` to at most {reachable:.3f}"
         )
     offered.sort(key=lambda record: record.key)

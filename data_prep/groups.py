@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 
 from data_prep.errors import InputError
 from data_prep.near import DEFAULT_DISTANCE, Pair, clusters
-from data_prep.records import ImageRecord
+from data_prep.records import ImageRecord, safe_key
 from data_prep.text import printable
 from data_prep.validation import ConfigPath, FrozenModel
 
@@ -163,7 +163,7 @@ def _by_file(path: Path, records: Sequence[ImageRecord], left_out: Collection[st
         found, where = keys.get(name, set()), printable(f"{path}, line {line}: `{name}`")
         if len(found) > 1:
             raise InputError(f"{where} may be one of {len(found)} pictures; write `{min(found)}`, for example")
-        if not found and name not in left_out and PurePosixPath(name).stem not in left_out:
+        if not found and not {safe_key(name), safe_key(PurePosixPath(name).stem)} & set(left_out):
             raise InputError(f"{where} is no picture of the data set; correct or remove the line")
         for key in found:
             if group_of.setdefault(key, group) != group:

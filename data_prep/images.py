@@ -32,7 +32,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from data_prep.decoders import StrictDecoders
 from data_prep.findings import Flaw, Kind
 from data_prep.limits import Limits
-from data_prep.records import THUMBNAIL_SIDE, printable
+from data_prep.records import THUMBNAIL_SIDE
+from data_prep.text import printable
 
 #: What a file starts with, and its parser. No other parser of Pillow is ever reached.
 _PARSERS: Final[dict[bytes, type[ImageFile]]] = {

@@ -27,8 +27,8 @@ class Limits(FrozenModel):
     archive_bytes: int = Field(default=1024**2 * _MIB, gt=0)
     """Size of all members of one archive, unpacked."""
 
-    archive_members: int = Field(default=5_000_000, gt=0)
+    archive_members: int = Field(default=1_000_000, gt=0)
     """Number of members of one archive."""
 
-    archive_ratio: float = Field(default=200, ge=1)
+    archive_ratio: float = Field(default=200, ge=1, allow_inf_nan=False)
     """Unpacked size by packed size, of an archive and of each member above 1 MiB: beyond, it is a bomb."""

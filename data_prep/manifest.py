@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -43,7 +43,7 @@ class SplitSummary(FrozenModel):
 class Manifest(FrozenModel):
     """Hand-over from this room to the next."""
 
-    format: int = 2
+    format: Literal[2] = 2
     """Version of this file's form."""
 
     names: tuple[str, ...]
@@ -102,15 +102,13 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST_NAME
     try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        # To open a FIFO would be to wait for it.
+        return Manifest.model_validate_json(path.read_bytes()) if path.is_file() else None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path") from error
     except ValidationError as error:
-        raise InputError(
-            f"{path} is no manifest of hypsweep ({describe(error)}); prepare into another folder"
-        ) from error
+        message = f"{path} is no manifest of this version of hypsweep ({describe(error)})"
+        raise InputError(f"{message}; prepare the data set anew in another folder or remove that file") from error
 
 
 def summarise(records: Sequence[ImageRecord], names: Sequence[str]) -> SplitSummary:

@@ -11,6 +11,7 @@ from data_prep.findings import Finding, Policy
 from data_prep.gather import Gathered
 from data_prep.groups import NearDuplicates, group_records
 from data_prep.leaks import find_leaks, near_clusters
+from data_prep.names import shown
 from data_prep.records import ImageRecord
 from data_prep.split import Records, Split, folds, keep, split
 
@@ -55,6 +56,8 @@ def make_plan(config: PrepareConfig, gathered: Gathered) -> Plan:
     if config.test_fraction and gathered.tests:
         raise InputError("`test_fraction` is set but there are test pictures already; remove `test_fraction`")
     pool = gathered.pool
+    if not pool:
+        raise InputError("there is no picture to train on; `hypsweep check` says what was left out")
     groups = _group(config, gathered)
     divide = keep if config.keep_splits else split
     found = dict(divide(pool, config.fractions, config.seed, config.stratification, gathered.names, groups))
@@ -63,6 +66,9 @@ def make_plan(config: PrepareConfig, gathered: Gathered) -> Plan:
     leaks = find_leaks(found, config.near_duplicate_distance, config.policies.near_duplicate)
     findings = (*gathered.findings, *leaks)
     found = _without(found, {leak.image for leak in leaks if leak.policy is Policy.DROP})
+    if not (found[Split.TRAIN] and found[Split.MINI_TRAIN]):
+        message = "`policies.near_duplicate: drop` leaves no picture in"
+        raise InputError(f"{message} {Split.MINI_TRAIN if found[Split.TRAIN] else Split.TRAIN}; set it to `keep`")
     group_of = {record.key: group for record, group in zip(pool, groups, strict=True)}
     return Plan(gathered.names, found, _folds(config, found[Split.FULL], gathered.names, group_of), group_of, findings)
 
@@ -79,7 +85,7 @@ def _folds(
 def _check_names(config: PrepareConfig, names: tuple[str, ...]) -> None:
     for name in config.count_bins:
         if name not in names:
-            raise InputError(f"`count_bins` names the class `{name}`; the data has {list(names)}: correct it")
+            raise InputError(f"`count_bins` names the class {shown(name)}; the data has {list(names)}: correct it")
 
 
 def _group(config: PrepareConfig, gathered: Gathered) -> list[int]:

@@ -26,6 +26,9 @@ class Policies(FrozenModel):
     oversized_image: _FailDrop = Policy.FAIL
     """A picture beyond ``limits``."""
 
+    undersized_image: _FailDropKeep = Policy.DROP
+    """A picture with a side of less than 10 pixels, which YOLOv5 would leave out."""
+
     unreadable_label: _FailDrop = Policy.FAIL
     """A label that is not what its format asks for; ``drop`` leaves out its picture, too."""
 

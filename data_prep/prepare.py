@@ -14,8 +14,7 @@ from data_prep.export import (
     Workplace,
     workplace,
     write_archives,
-    write_data_yaml,
-    write_folds,
+    write_data_yamls,
     write_lists,
     write_pictures,
 )
@@ -62,7 +61,7 @@ def prepare(config: PrepareConfig, out: Path, progress: Progress | None = None) 
         >>> from data_prep.config import load_prepare_config
         >>> prepare(load_prepare_config(Path("configs/data/synthetic.yaml")), Path("herd"))  # doctest: +SKIP
     """
-    out, report = out.absolute(), progress or silent
+    out, report = out.resolve(), progress or silent
     existing = _existing(out)
     with workplace(out) as place, RawStore(config.limits) as store:
         with Journal(place.journal, config.limits.model_dump_json()) as journal:
@@ -127,10 +126,10 @@ def _write(
     hashes = write_pictures(plan.splits, folder, store, config.link, progress)
     if config.archives:
         hashes |= write_archives(folder, plan.splits, progress)
-    listed = write_lists(folder, plan.splits) + write_folds(folder, place.out, plan.names, plan.folds)
+    listed = write_lists(folder, plan.splits, plan.folds)
     listed += _write_tables(config, plan, folder)
     hashes |= {name: _sha256((folder / name).read_bytes()) for name in listed}
-    write_data_yaml(folder, place.out, plan.names, plan.splits)
+    write_data_yamls(folder, place.out, plan.names, plan.splits, len(plan.folds))
     lines = hash_lines(hashes).encode()
     (folder / FILES_NAME).write_bytes(lines)
     whole = manifest.model_copy(update={"files_sha256": _sha256(lines)})

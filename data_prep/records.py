@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from data_prep.findings import Finding, Flaw
-from data_prep.text import printable as printable  # readers name files with it
+from data_prep.text import printable
 
 #: File name endings that YOLOv5 7.0 reads as a picture (``yolov5/utils/dataloaders.py``, ``IMG_FORMATS``).
 IMAGE_SUFFIXES = frozenset({".bmp", ".dng", ".jpeg", ".jpg", ".mpo", ".pfm", ".png", ".tif", ".tiff", ".webp"})
@@ -60,7 +60,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the bytes of one raw file lie: a file, or a member of a zip archive.
+    """Where the bytes of one raw file lie: a file, or a member of a zip or tar archive.
 
     Attributes:
         path:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, Val
 
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
+from data_prep.text import printable
 
 
 _ABSENT = object()
@@ -66,6 +67,10 @@ def describe(error: ValidationError, data: object = None, model: type[BaseModel]
         model:
             The model that refused it; with it a misspelt key gets a suggestion.
     """
+    return printable(_first_complaint(error, data, model))
+
+
+def _first_complaint(error: ValidationError, data: object, model: type[BaseModel] | None) -> str:
     first, *others = error.errors(include_url=False)
     key = _dotted(first["loc"], data, last_is_key=first["type"] in ("missing", "extra_forbidden"))
     more = f" ({len(others)} more after that)" if others else ""

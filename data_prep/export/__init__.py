@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from data_prep.export.archives import write_archives
 from data_prep.export.labels import label_text, yolo_row
-from data_prep.export.lists import DATA_YAML, write_data_yaml, write_folds, write_lists
+from data_prep.export.lists import DATA_YAML, data_yamls, write_data_yamls, write_lists
 from data_prep.export.pictures import Hashes, LinkMode, write_pictures
 from data_prep.export.workplace import Workplace, workplace
 
 __all__ = [
-    "DATA_YAML", "Hashes", "LinkMode", "Workplace", "label_text", "workplace", "write_archives", "write_data_yaml",
-    "write_folds", "write_lists", "write_pictures", "yolo_row",
+    "DATA_YAML", "Hashes", "LinkMode", "Workplace", "data_yamls", "label_text", "workplace", "write_archives",
+    "write_data_yamls", "write_lists", "write_pictures", "yolo_row",
 ]  # fmt: skip

@@ -1,9 +1,10 @@
-"""``data.yaml``, a list of pictures per split, and a YAML per fold."""
+"""Lists of pictures per split and fold, ``data.yaml`` and a YAML per fold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,14 +14,33 @@ from data_prep.split import FOLDER_OF_KEY, Records, Split
 
 DATA_YAML = "data.yaml"
 _LISTS = "lists"
+_FOLD_KEYS = ("train", "val")
 
 
-def write_data_yaml(folder: Path, root: Path, names: Sequence[str], splits: Mapping[Split, Records]) -> None:
-    """Write a stock ``data.yaml``.
+def data_yamls(names: Sequence[str], splits: Collection[str], folds: int) -> dict[str, dict[str, Any]]:
+    """Return what ``data.yaml`` and ``fold_<i>.yaml`` say beside ``path:``, by file name.
+
+    Args:
+        names:
+            Class names.
+        splits:
+            Which splits there are.
+        folds:
+            How many folds there are.
+    """
+    keys = FOLDER_OF_KEY | {split.value: split for split in DERIVED}
+    entries = {DATA_YAML: {key: f"images/{split}" for key, split in keys.items() if split in splits}}
+    for number in range(folds):
+        entries[f"fold_{number}.yaml"] = {key: _list_path(_fold_name(number, key)) for key in _FOLD_KEYS}
+    return {file: {**places, "nc": len(names), "names": list(names)} for file, places in entries.items()}
+
+
+def write_data_yamls(folder: Path, root: Path, names: Sequence[str], splits: Collection[str], folds: int) -> None:
+    """Write a stock ``data.yaml``, and one for every fold.
 
     Args:
         folder:
-            Where to write it.
+            Where to write them.
         root:
             The final place, written as ``path:``. It is absolute, because stock YOLOv5 takes relative ones
             against its own package; :func:`data_prep.dataset.read_data_yaml` uses the yaml's folder once the
@@ -29,46 +49,42 @@ def write_data_yaml(folder: Path, root: Path, names: Sequence[str], splits: Mapp
             Class names.
         splits:
             Which splits there are.
+        folds:
+            How many folds there are.
     """
-    keys = {key: split for key, split in FOLDER_OF_KEY.items() if split in splits}
-    keys |= {split.value: split for split in DERIVED if split in splits}
-    _write_yaml(folder / DATA_YAML, root, {key: f"images/{split}" for key, split in keys.items()}, names)
+    for file, content in data_yamls(names, splits, folds).items():
+        text = yaml.safe_dump({"path": str(root), **content}, sort_keys=False, allow_unicode=True)
+        (folder / file).write_text(text, encoding="utf-8")
 
 
-def write_lists(folder: Path, splits: Mapping[Split, Records]) -> list[str]:
-    """Write ``lists/<split>.txt``, one picture a line; returns their paths within the data set."""
-    return [_write_list(folder, split, {split: records}) for split, records in splits.items()]
-
-
-def write_folds(folder: Path, root: Path, names: Sequence[str], folds: Sequence[Records]) -> list[str]:
-    """Write ``fold_<i>.yaml`` and its two lists for every fold, over the pictures of ``images/full``.
+def write_lists(folder: Path, splits: Mapping[Split, Records], folds: Sequence[Records]) -> list[str]:
+    """Write ``lists/<split>.txt``, one picture a line, and the two lists of every fold over ``images/full``.
 
     Fold i is what the i-th training is judged on; it is trained on all others.
 
     Returns:
-        The lists' paths within the data set.
+        Their paths within the data set.
     """
-    lists: list[str] = []
+    (folder / _LISTS).mkdir(exist_ok=True)
+    paths = [_write_list(folder, split, split, records) for split, records in splits.items()]
     for number, held_out in enumerate(folds):
         others = [record for other, fold in enumerate(folds) if other != number for record in fold]
-        sides: dict[str, Sequence[ImageRecord]] = {"train": others, "val": held_out}
-        entries = {
-            key: _write_list(folder, f"fold_{number}_{key}", {Split.FULL: records}) for key, records in sides.items()
-        }
-        lists += entries.values()
-        _write_yaml(folder / f"fold_{number}.yaml", root, entries, names)
-    return lists
+        for key, records in zip(_FOLD_KEYS, (others, held_out), strict=True):
+            paths.append(_write_list(folder, _fold_name(number, key), Split.FULL, records))
+    return paths
 
 
-def _write_list(folder: Path, name: str, members: Mapping[Split, Sequence[ImageRecord]]) -> str:
+def _fold_name(number: int, key: str) -> str:
+    return f"fold_{number}_{key}"
+
+
+def _list_path(name: str) -> str:
+    return f"{_LISTS}/{name}.txt"
+
+
+def _write_list(folder: Path, name: str, split: Split, records: Sequence[ImageRecord]) -> str:
     # YOLOv5 takes a line against the list's own folder if it begins with `./`, else against the working directory.
-    lines = [f"./../images/{split}/{record.file_name}\n" for split, records in members.items() for record in records]
-    path = f"{_LISTS}/{name}.txt"
-    (folder / _LISTS).mkdir(exist_ok=True)
+    lines = [f"./../images/{split}/{record.file_name}\n" for record in records]
+    path = _list_path(name)
     (folder / path).write_text("".join(sorted(lines)), encoding="utf-8")
     return path
-
-
-def _write_yaml(path: Path, root: Path, entries: Mapping[str, str], names: Sequence[str]) -> None:
-    content = {"path": str(root), **entries, "nc": len(names), "names": list(names)}
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -51,7 +51,13 @@ class YoloReader(FrozenModel):
         splits = [split for split in ("train", "val", "test") if split in dataset.splits]
         listed = [(split, path) for split in splits for path in dataset.images(split)]
         sources = [Source(path) for _, path in listed]
-        keys = unique_keys(sources, [source.beside(dataset.path) for source in sources])
+        # A test picture may bear a name that train has, too, as in what `prepare` writes.
+        own = sum(split != "test" for split, _ in listed)
+        keys = [
+            key
+            for part in (sources[:own], sources[own:])
+            for key in unique_keys(part, [source.beside(dataset.path) for source in part])
+        ]
         shared = Counter(label_path(path) for path in {path for _, path in listed})
         ids: dict[str | int, int] = {class_id: class_id for class_id in range(len(dataset.names))}
         images = []

@@ -21,6 +21,10 @@ _KINDS = {
 }
 
 
+class TooLargeError(InputError):
+    """A file is larger than the limits allow."""
+
+
 def kind_of(mode: int) -> str | None:
     """Say what a file mode stands for where it is no regular file; None where it is one."""
     kind = stat.S_IFMT(mode)
@@ -84,10 +88,10 @@ def require_size(source: Source, size: int, most: int) -> None:
     """Refuse what is too large.
 
     Raises:
-        InputError: It is.
+        TooLargeError: It is.
     """
     if size > most:
-        raise InputError(f"{source} has {size} bytes and {most} are allowed; raise that in `limits` or remove it")
+        raise TooLargeError(f"{source} has {size} bytes and {most} are allowed; raise that in `limits` or remove it")
 
 
 def list_folder(folder: Path, most: int) -> list[Path]:

@@ -12,11 +12,12 @@ from types import TracebackType
 
 from data_prep.errors import InputError
 from data_prep.limits import Limits
-from data_prep.records import Source, printable
+from data_prep.records import Source
 from data_prep.store.archive import Archive
 from data_prep.store.plain import list_folder, open_file, read_file, require_size
 from data_prep.store.tars import BLOCK, TarArchive, is_tar
 from data_prep.store.zips import ZipArchive
+from data_prep.text import printable
 
 #: What reading a damaged file or archive raises.
 DAMAGE = (OSError, EOFError, ValueError, ArithmeticError, MemoryError, struct.error, zlib.error)

@@ -103,6 +103,13 @@ def test_size_disagreement_follows_its_policy(policy: str, stays: bool) -> None:
     assert bool(checked.records) is stays
 
 
+@pytest.mark.parametrize(("width", "height", "found"), [(9, 50, True), (50, 9, True), (10, 10, False)])
+def test_picture_that_yolov5_would_pass_over_is_dropped_aloud(width: int, height: int, found: bool) -> None:
+    checked = check(image(), seen(width, height))
+    assert kinds(checked) == [(Kind.UNDERSIZED_IMAGE, Policy.DROP)] * found
+    assert bool(checked.records) is not found
+
+
 def test_unreadable_picture_takes_its_label_along_and_all_is_reported() -> None:
     raw = image(INSIDE, flaws=(Flaw(Kind.DIFFICULT_BOX, "", box=0),), stated_size=(1, 1))
     checked = check(raw, seen(0, 0, Flaw(Kind.UNREADABLE_IMAGE, "cut")), unreadable_image="drop")
@@ -142,7 +149,7 @@ boxes = st.builds(Box, st.integers(UNKNOWN_CLASS_ID, 1), corner, corner, corner,
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(boxes, max_size=6), st.integers(1, 200), st.integers(1, 200))
+@given(st.lists(boxes, max_size=6), st.integers(10, 200), st.integers(10, 200))
 def test_whatever_comes_in_what_goes_out_is_a_label_or_a_finding(raw: list[Box], width: int, height: int) -> None:
     checked = check(image(*raw), seen(width, height))
     left = checked.records[0].boxes
