@@ -20,6 +20,7 @@ from data_prep.progress import Progress, silent
 from data_prep.reports import FINDING_COLUMNS, count_findings, finding_row
 from data_prep.store import RawStore
 from data_prep.targets import load_target, splits_of
+from data_prep.text import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,9 @@ def _check_box(judge: _Judge, index: int, box: Box, width: int, height: int) -> 
     if max(-box.x1, -box.y1, box.x2 - width, box.y2 - height) <= MIN_SIDE:
         return clipped  # no more than the rounding of a YOLO label
     flaw = _flaw(Kind.BOX_OUTSIDE, index, box)
+    if judge.image.source is None:  # a stated size is no edge to cut at, and nothing of this is exported
+        judge.rule(flaw, Policy.KEEP)
+        return box
     policy = judge.policies.of(flaw.kind, judge.usual)
     if clipped is None and policy is Policy.CLIP:
         policy = Policy.DROP  # nothing of it lies in the picture

@@ -121,8 +121,8 @@ def _background(
     if wanted > len(offered):
         reachable = math.floor(1000 * (empty + len(offered)) / (len(pool) + len(offered))) / 1000
         raise InputError(
-            f"{Source(background.images)} has {len(offered)} pictures but a share of {background.share} takes {wanted}; "
-            f"add pictures or set `background.share` to at most {reachable:.3f}"
+            f"{Source(background.images)} has {len(offered)} pictures but a share of {background.share} takes "
+            f"{wanted}; add pictures or set `background.share` to at most {reachable:.3f}"
         )
     offered.sort(key=lambda record: record.key)
     chosen = random.Random(config.seed).sample(offered, max(wanted, 0))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from data_prep.findings import Finding, Kind, Policy
 from data_prep.near import Pair, clusters, find_pairs
+from data_prep.records import ImageRecord
 from data_prep.split import Records, Split
 
 #: The splits that must not share what they show; the others repeat these.
@@ -32,18 +33,24 @@ def find_leaks(splits: Mapping[Split, Records], distance: int, policy: Policy) -
         One finding per picture that looks like one of a later split, in the order train, valid, test; its detail
         names the one that is most like it.
     """
-    members = [(name, record) for name in _APART for record in splits.get(name, ())]
-    thumbnails = [record.thumbnail for _, record in members]
+    findings = []
+    for place, name in enumerate(_APART):
+        mine = splits.get(name, ())
+        later = [(other, record) for other in _APART[place + 1 :] for record in splits.get(other, ())]
+        applied = Policy.KEEP if policy is Policy.DROP and name is not Split.TRAIN else policy
+        for pair in _nearest(mine, [record for _, record in later], distance):
+            record, (other_split, other) = mine[pair.first], later[pair.second - len(mine)]
+            detail = f"looks the same as {other_split}/{other.file_name} (distance {pair.distance})"
+            findings.append(Finding(Kind.NEAR_DUPLICATE, f"{name}/{record.file_name}", detail, record.key, applied))
+    return findings
+
+
+def _nearest(mine: Sequence[ImageRecord], later: Sequence[ImageRecord], distance: int) -> Iterator[Pair]:
+    """Pair each of ``mine`` that looks like one of ``later`` with the one that is most like it."""
     nearest: dict[int, Pair] = {}
-    for pair in find_pairs(thumbnails, distance, [name for name, _ in members]):
+    sides = ["mine"] * len(mine) + ["later"] * len(later)
+    for pair in find_pairs([record.thumbnail for record in (*mine, *later)], distance, sides):
         best = nearest.setdefault(pair.first, pair)
         if pair.distance < best.distance:
             nearest[pair.first] = pair
-    findings = []
-    for index, pair in sorted(nearest.items()):
-        name, record = members[index]
-        other_split, other = members[pair.second]
-        detail = f"looks the same as {other_split}/{other.file_name} (distance {pair.distance})"
-        applied = Policy.KEEP if policy is Policy.DROP and name is not Split.TRAIN else policy
-        findings.append(Finding(Kind.NEAR_DUPLICATE, f"{name}/{record.file_name}", detail, record.key, applied))
-    return findings
+    return (pair for _, pair in sorted(nearest.items()))

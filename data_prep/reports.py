@@ -39,11 +39,11 @@ def count_findings(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
 
 
 def balance_csv(balance: Balance) -> str:
-    """Return the share of every label in every split, shares and deviations with six and four decimals."""
+    """Return the share of every label in every split, shares and deviations rounded to six and four decimals."""
     columns = ("label", "split", "whole", "images", "share", "expected", "deviation_points")
     rows = [
-        (row.label, row.split.value, row.whole, row.images, f"{row.share:.6f}", f"{row.expected:.6f}",
-         f"{row.deviation:.4f}")
+        (row.label, row.split.value, row.whole, row.images, round(row.share, 6), round(row.expected, 6),
+         round(row.deviation, 4))
         for row in (*balance.sizes, *balance.rows)
     ]  # fmt: skip
     return table_csv(columns, rows)

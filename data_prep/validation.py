@@ -16,7 +16,6 @@ from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.text import printable
 
-
 _ABSENT = object()
 
 

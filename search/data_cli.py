@@ -92,7 +92,7 @@ def eda(
 def compare_splits(
     target: _Target,
     distance: Annotated[
-        int | None, typer.Option(min=0, max=127, help="Bits of 255 in which look-alikes may differ; the data set's setting if absent.")
+        int | None, typer.Option(min=0, max=127, help="Bits of 255 in which look-alikes may differ.")
     ] = None,
     as_json: _Json = False,
 ) -> None:

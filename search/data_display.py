@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from data_prep.progress import Progress as PictureProgress
 
 _SECONDS_BETWEEN_LINES = 15.0
+_CLASS_COLUMNS = 6  # classes that a screen has room for
 _EXAMPLES = 20  # findings that a screen shows one by one
 
 
@@ -67,23 +68,30 @@ class _PlainProgress:
 def dataset_summary(console: Console, data: Path) -> None:
     """Pictures and boxes per split of a prepared data set, and what was found on the way."""
     from data_prep.manifest import read_manifest
-    from data_prep.reports import FINDINGS_CSV
+    from data_prep.reports import BALANCE_CSV, FINDINGS_CSV
     from data_prep.split import Split
 
     manifest = read_manifest(data.parent)
     if manifest is not None:
-        table = Table("split", "images", "background", *map(escape, manifest.names), title=escape(str(data.parent)))
+        columns = manifest.names if len(manifest.names) <= _CLASS_COLUMNS else ("boxes",)
+        table = Table("split", "images", "background", *map(escape, columns), title=escape(str(data.parent)))
         for name in (split.value for split in Split if split.value in manifest.splits):
             found = manifest.splits[name]
-            boxes = (found.boxes[class_name] for class_name in manifest.names)  # the file has them sorted by name
-            table.add_row(name, *map(str, (found.images, found.background, *boxes)))
+            boxes = [found.boxes[class_name] for class_name in manifest.names]  # the file has them sorted by name
+            table.add_row(name, *map(str, (found.images, found.background, *_fitting(boxes))))
         console.print(table)
         counts = [(kind, policy, n) for kind, by in manifest.findings.items() for policy, n in by.items()]
         for kind, policy, count in counts:
             say(console, f"{kind}: {count} ({policy})")
         if counts:
             say(console, f"findings: {data.with_name(FINDINGS_CSV)}")
+        say(console, f"balance: {data.with_name(BALANCE_CSV)}")
     say(console, f"data set: {data}")
+
+
+def _fitting(boxes: Sequence[int]) -> Sequence[int]:
+    """One column per class, or their sum where they are too many for a screen."""
+    return boxes if len(boxes) <= _CLASS_COLUMNS else [sum(boxes)]
 
 
 def findings_summary(console: Console, findings: Sequence[Finding]) -> None:

@@ -61,6 +61,13 @@ def test_box_outside_follows_its_policy(box: Box, policy: str, applied: Policy, 
     assert checked.records[0].boxes == left
 
 
+def test_boxes_without_picture_are_not_cut_at_a_size_that_is_only_stated() -> None:
+    over = Box(0, -5, 10, 200, 60)
+    checked = check(RawImage("a", None, (over,), stated_size=(100, 50)))
+    assert kinds(checked) == [(Kind.BOX_OUTSIDE, Policy.KEEP)]
+    assert checked.records[0].boxes == (over,)
+
+
 @pytest.mark.parametrize("box", [Box(0, 10, 10, 10, 20), Box(0, 20, 10, 10, 20), Box(0, 10, 20, 20, 10)])
 def test_box_without_area_is_dropped_and_never_turned_round(box: Box) -> None:
     checked = check(image(box, INSIDE))

@@ -48,5 +48,5 @@ def test_folder_without_manifest_has_none(tmp_path: Path) -> None:
 
 def test_foreign_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / MANIFEST_NAME).write_text("not json")
-    with pytest.raises(InputError, match=r"manifest.json is no manifest of hypsweep"):
+    with pytest.raises(InputError, match=r"manifest.json is no manifest of this version"):
         read_manifest(tmp_path)

@@ -121,7 +121,7 @@ def test_foreign_folder_is_left_alone(herd_config: PrepareConfig, tmp_path: Path
     with pytest.raises(InputError, match="is not empty and holds no prepared data set"):
         prepare(herd_config, tmp_path)
     (tmp_path / MANIFEST_NAME).write_text("{}")
-    with pytest.raises(InputError, match=r"manifest.json is no manifest of hypsweep"):
+    with pytest.raises(InputError, match=r"manifest.json is no manifest of this version"):
         prepare(herd_config, tmp_path)
 
 
