@@ -6,7 +6,7 @@ Nothing in it is executed; YOLOv5 itself would run a ``download:`` entry as a sh
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,7 @@ class DatasetYaml:
 
     def _images_of(self, entry: Path, split: str) -> list[Path]:
         if _exists(entry) and entry.is_dir():
-            found = [Path(folder, name) for folder, _, names in os.walk(entry) for name in names]
-            return [path for path in found if _is_image(path)]
+            return [path for path in _files_below(entry) if _is_image(path)]
         if _exists(entry) and entry.is_file():
             # Resolved as the folders are, so that a picture which a list and a folder name is there once.
             return _listed_images(entry, self.path.resolve())
@@ -174,6 +173,27 @@ def _names(file: Path, data: Mapping[str, Any]) -> tuple[str, ...]:
         return check_class_names(str(name) if type(name) in (int, float) else name for name in names)
     except ValueError as error:
         raise InputError(f"{file}: in `names`, {error}") from error
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield files as YOLOv5's ``glob`` does: links to folders are followed, hidden files and folders left out.
+
+    Raises:
+        InputError: A folder cannot be read.
+    """
+    waiting: list[tuple[Path, frozenset[Path]]] = [(folder, frozenset())]
+    while waiting:
+        place, above = waiting.pop()
+        real = place.resolve()
+        if real in above:  # a link back to where we came through
+            continue
+        try:
+            inside = [path for path in place.iterdir() if not path.name.startswith(".")]
+            folders = [path for path in inside if path.is_dir()]
+        except OSError as error:
+            raise InputError(f"{printable(str(place))} cannot be read ({error.strerror}); check it") from error
+        waiting += [(path, above | {real}) for path in folders]
+        yield from set(inside).difference(folders)
 
 
 def _is_image(path: Path) -> bool:

@@ -11,9 +11,9 @@ from data_prep.findings import Finding, Policy
 from data_prep.gather import Gathered
 from data_prep.groups import NearDuplicates, group_records
 from data_prep.leaks import find_leaks, near_clusters
-from data_prep.names import shown
 from data_prep.records import ImageRecord
 from data_prep.split import Records, Split, folds, keep, split
+from data_prep.text import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _folds(
 def _check_names(config: PrepareConfig, names: tuple[str, ...]) -> None:
     for name in config.count_bins:
         if name not in names:
-            raise InputError(f"`count_bins` names the class {shown(name)}; the data has {list(names)}: correct it")
+            raise InputError(f"`count_bins` names the class `{printable(name)}`; the data has {list(names)}: correct it")
 
 
 def _group(config: PrepareConfig, gathered: Gathered) -> list[int]:

@@ -62,6 +62,7 @@ def prepare(config: PrepareConfig, out: Path, progress: Progress | None = None) 
         >>> prepare(load_prepare_config(Path("configs/data/synthetic.yaml")), Path("herd"))  # doctest: +SKIP
     """
     out, report = out.resolve(), progress or silent
+    _require_outside(config, out)
     existing = _existing(out)
     with workplace(out) as place, RawStore(config.limits) as store:
         with Journal(place.journal, config.limits.model_dump_json()) as journal:
@@ -77,6 +78,15 @@ def prepare(config: PrepareConfig, out: Path, progress: Progress | None = None) 
         else:
             _check_complete(out, existing)
     return out / DATA_YAML
+
+
+def _require_outside(config: PrepareConfig, out: Path) -> None:
+    """Refuse a target among the raw pictures: the next run would take it for raw data."""
+    for part in (config.source, config.test_source, config.background):
+        images = getattr(part, "images", None)
+        for place in images.values() if isinstance(images, dict) else (images,):
+            if place is not None and out.is_relative_to(place):
+                raise InputError(f"{out} lies in {place}, where the raw pictures are; choose another output folder")
 
 
 def _existing(out: Path) -> Manifest | None:

@@ -197,9 +197,11 @@ class ImageRecord:
 def safe_key(stem: str) -> str:
     r"""Turn the stem of a raw file into a name that can neither leave its folder nor hide itself.
 
+    It does not begin as an option of a command or a formula of a spreadsheet either.
+
     Example:
         >>> safe_key("..\\pen 3/a:b")
         'pen_3_a_b'
     """
-    key = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", stem)).lstrip("._") or "image"
+    key = re.sub(r"[^\w.+-]+", "_", unicodedata.normalize("NFC", stem)).lstrip("._+-") or "image"
     return key.encode()[:MAX_KEY_BYTES].decode(errors="ignore")

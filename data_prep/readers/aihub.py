@@ -1,6 +1,6 @@
 """Reads the AI Hub livestock archives: two zip files per class, pictures and JSON labels of the same stem.
 
-The class is that of the archive. ``categories`` and ``category_id`` in the label JSON have nothing to do with
+The class is that of the archive, or that in the picture's file name where classes share one. ``categories`` and ``category_id`` in the label JSON have nothing to do with
 it and are ignored, and a finding says so.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -25,9 +26,22 @@ from data_prep.records import RawDataset, Source
 from data_prep.store import RawStore
 from data_prep.validation import ConfigPath, FrozenModel
 
+_UNCLEAR = "its name does not say which one of {} it shows"
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """The class of a picture, and why that may be wrong."""
+
+    name: str
+    doubt: str = ""
+
 
 class ArchivePair(FrozenModel):
-    """The two archives of one class; names may be stored NFC or NFD."""
+    """The two archives of one class; names may be stored NFC or NFD.
+
+    Classes may share their archives: then the file name of each picture says its class.
+    """
 
     images: str
     """File name of the zip archive that holds the pictures."""
@@ -67,40 +81,49 @@ class AihubReader(FrozenModel):
             InputError: An archive is missing or damaged.
         """
         archives = _archives_on_disk(self.folder)
-        pairs: list[tuple[str, Pair]] = []
+        pairs: list[tuple[_Class, Pair]] = []
         findings: list[Finding] = []
-        for name in self.classes:
-            found, lost = self._pairs(name, archives, store)
-            pairs += [(name, pair) for pair in found]
+        for place, names in self._classes_by_archive().items():
+            found, lost = self._pairs(place, names[0], archives, store)
+            pairs += [(_class_of(pair.image.stem, names, list(self.classes)), pair) for pair in found]
             findings += lost
-        paths = [f"{name}/{inner_path(pair.image, pair.image.path)}" for name, pair in pairs]
+        paths = [f"{found.name}/{inner_path(pair.image, pair.image.path)}" for found, pair in pairs]
         keys = unique_keys([pair.image for _, pair in pairs], paths)
         ids = ids_of(self.classes)
         images, ignored = [], _IgnoredFields()
-        for key, (name, pair) in zip(keys, pairs, strict=True):
-            draft = _draft(store, pair, name, self.folder, ignored)
-            for other in _other_classes(pair.image.stem, name, self.classes):
-                detail = f"named after `{other}` but lies in the archive of `{name}`"
-                draft.complain(detail, Kind.CLASS_CONFLICT)
+        for key, (found_class, pair) in zip(keys, pairs, strict=True):
+            draft = _draft(store, pair, found_class.name, self.folder, ignored)
+            if found_class.doubt:
+                draft.complain(found_class.doubt, Kind.CLASS_CONFLICT)
             images.append(draft.image(key, pair.image, ids))
             progress("read", len(images), len(pairs))
         return RawDataset(tuple(self.classes), tuple(images), self.folder, (*findings, *ignored.findings()))
 
-    def _pairs(self, name: str, archives: Mapping[str, Path], store: RawStore) -> tuple[list[Pair], list[Finding]]:
-        image_zip = self._find(name, "images", archives)
-        label_zip = self._find(name, "labels", archives)
+    def _classes_by_archive(self) -> dict[tuple[str, str], list[str]]:
+        """Return the classes that share a pair of archives; most often each has its own."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for name, place in self.classes.items():
+            found.setdefault((place.images, place.labels), []).append(name)
+        return found
+
+    def _pairs(
+        self, place: tuple[str, str], name: str, archives: Mapping[str, Path], store: RawStore
+    ) -> tuple[list[Pair], list[Finding]]:
+        image_zip, label_zip = (
+            self._find(f"{name}.{kind}", wanted, archives)
+            for kind, wanted in zip(("images", "labels"), place, strict=True)
+        )
         images = [source for source in store.members(image_zip) if source.is_image]
         labels = [source for source in store.members(label_zip) if _is_json(source)]
         pairs, lost = pair_up(images, labels, image_zip, label_zip)
         detail = f"no picture in {image_zip.name} belongs to it"
         return pairs, [Finding(Kind.LABEL_WITHOUT_IMAGE, label.beside(self.folder), detail) for label in lost]
 
-    def _find(self, name: str, kind: Literal["images", "labels"], archives: Mapping[str, Path]) -> Path:
-        wanted: str = getattr(self.classes[name], kind)
+    def _find(self, key: str, wanted: str, archives: Mapping[str, Path]) -> Path:
         try:
             return archives[unicodedata.normalize("NFC", wanted)]
         except KeyError:
-            message = f"{self.folder} has no archive {wanted}; put it there or change `classes.{name}.{kind}`"
+            message = f"{self.folder} has no archive {wanted}; put it there or change `classes.{key}`"
             raise InputError(message) from None
 
 
@@ -122,7 +145,7 @@ class _IgnoredFields:
     def findings(self) -> Iterator[Finding]:
         """Say it once for the whole data set."""
         if self._count:
-            detail = "`category_id` and `categories` are not read: the class is that of the archive"
+            detail = "`category_id` and `categories` are not read: the class is that of archive or file name"
             yield Finding(Kind.IGNORED_FIELD, self._first, f"{detail} (so in {self._count} labels)")
 
 
@@ -138,10 +161,27 @@ def _is_json(source: Source) -> bool:
     return source.suffix == ".json" and not source.name.startswith("._")
 
 
-def _other_classes(stem: str, name: str, classes: Mapping[str, ArchivePair]) -> list[str]:
-    """Return the classes that a file name (``livestock_cow_bbox_..``) says instead of that of its archive."""
+def _class_of(stem: str, names: Sequence[str], classes: Sequence[str]) -> _Class:
+    """Return the class of a picture in an archive.
+
+    Args:
+        stem:
+            Its file name (``livestock_cow_bbox_000001``).
+        names:
+            The classes of the archive. Where there are several, the file name decides.
+        classes:
+            All classes.
+    """
     words = set(re.split(r"[\W_]+", stem))
-    return [] if name in words else [other for other in classes if other in words]
+    said = [name for name in classes if name in words]
+    inside = [name for name in names if name in said]
+    if len(names) > 1:
+        return (
+            _Class(inside[0]) if len(said) == len(inside) == 1 else _Class(names[0], _UNCLEAR.format(", ".join(names)))
+        )
+    if said and not inside:
+        return _Class(names[0], f"named after `{said[0]}` but lies in the archive of `{names[0]}`")
+    return _Class(names[0])
 
 
 def _draft(store: RawStore, pair: Pair, name: str, root: Path, ignored: _IgnoredFields) -> Draft:

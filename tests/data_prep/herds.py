@@ -7,10 +7,11 @@ import random
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_prep.labels import LabelKind, Stratification
-from data_prep.records import Box, ImageRecord, Source
+from data_prep.records import THUMBNAIL_SIDE, Box, ImageRecord, Source
 
 NAMES = ("pig", "cow")
 BINS = {"pig": (8, 13), "cow": (4, 6)}
@@ -22,6 +23,14 @@ ANSWER_CSV = Path(__file__).resolve().parents[3] / "shared" / "data" / "aispark"
 def record(key: str, pigs: int = 0, cows: int = 0, source_split: str | None = None) -> ImageRecord:
     boxes = (Box(0, 0, 0, 9, 9),) * pigs + (Box(1, 0, 0, 9, 9),) * cows
     return ImageRecord(key, Source(Path(f"{key}.jpg")), 100, 100, boxes, source_split)
+
+
+def scene(seed: int, noise: int = 0) -> bytes:
+    """A smooth random picture; with ``noise`` another frame of it."""
+    coarse = np.random.default_rng(seed).integers(0, 200, (4, 4))
+    picture = np.kron(coarse, np.ones((THUMBNAIL_SIDE // 4, THUMBNAIL_SIDE // 4), dtype=np.int64))
+    shaken = picture + np.random.default_rng((seed, noise)).integers(0, 4, picture.shape) * bool(noise)
+    return shaken.astype(np.uint8).tobytes()
 
 
 def random_herd(count: int, seed: int) -> list[ImageRecord]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import itertools
 import random
 import shutil
@@ -53,6 +54,21 @@ def test_path_that_moved_falls_back_to_the_yamls_folder(data: Path, tmp_path: Pa
     found = read_data_yaml(tmp_path / "moved" / "data.yaml")
     assert found.path == tmp_path / "moved"
     assert len(found.images("train")) == 3
+
+
+def test_folders_are_walked_as_by_yolov5(data: Path, tmp_path: Path) -> None:
+    """``glob`` follows links to folders and passes over what is hidden (the checkpoints of a notebook)."""
+    train = data.parent / "images" / "train"
+    for name in (".ipynb_checkpoints", "more"):
+        (train / name).mkdir()
+        shutil.copy(train / "train_000.jpg", train / name / f"{name}.jpg")
+    shutil.copy(train / "train_000.jpg", train / ".hidden.jpg")
+    (train / "more").rename(tmp_path / "elsewhere")
+    (train / "link").symlink_to(tmp_path / "elsewhere")
+    (train / "circle").symlink_to(train)
+    stock = [path for path in glob.glob(f"{train}/**/*.*", recursive=True) if "circle" not in path]  # noqa: PTH207 - as YOLOv5
+    assert read_data_yaml(data).images("train") == sorted(map(Path, stock))
+    assert len(stock) == 4
 
 
 def test_list_of_pictures_and_list_of_folders(data: Path) -> None:

@@ -2,21 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from data_prep.findings import Policy
 from data_prep.leaks import find_leaks, near_clusters
-from data_prep.records import THUMBNAIL_SIDE, ImageRecord, Source
+from data_prep.records import ImageRecord, Source
 from data_prep.split import Split
-
-
-def scene(seed: int, noise: int = 0) -> bytes:
-    """A smooth random picture; with ``noise`` another frame of it."""
-    coarse = np.random.default_rng(seed).integers(0, 200, (4, 4))
-    picture = np.kron(coarse, np.ones((THUMBNAIL_SIDE // 4, THUMBNAIL_SIDE // 4), dtype=np.int64))
-    shaken = picture + np.random.default_rng((seed, noise)).integers(0, 4, picture.shape) * bool(noise)
-    return shaken.astype(np.uint8).tobytes()
+from tests.data_prep.herds import scene
 
 
 def record(key: str, thumbnail: bytes) -> ImageRecord:
@@ -44,6 +36,23 @@ def test_pictures_that_look_the_same_across_splits_are_found(policy: Policy) -> 
     applied = Policy.KEEP if policy is Policy.DROP else policy
     assert found["e", "looks the same as test/g.jpg"] is applied
     assert found["a", "looks the same as valid/d.jpg"] is policy
+
+
+def test_one_look_alike_does_not_hide_another() -> None:
+    """All three look the same: train's is like valid's, and valid's is like test's all the same."""
+    splits = {
+        split: (record(key, scene(1)),) for split, key in ((Split.TRAIN, "a"), (Split.VALID, "b"), (Split.TEST, "c"))
+    }
+    assert [finding.image for finding in find_leaks(splits, 72, Policy.KEEP)] == ["a", "b"]
+
+
+def test_the_most_alike_is_named() -> None:
+    splits = {
+        Split.TRAIN: (record("a", scene(1)),),
+        Split.VALID: (record("far", scene(1, 1)), record("same", scene(1)), record("other", scene(2))),
+    }
+    (found,) = find_leaks(splits, 72, Policy.KEEP)
+    assert (found.file, found.detail) == ("train/a.jpg", "looks the same as valid/same.jpg (distance 0)")
 
 
 def test_clusters_join_what_looks_the_same() -> None:

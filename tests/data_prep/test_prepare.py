@@ -127,6 +127,14 @@ def test_foreign_folder_is_left_alone(herd_config: PrepareConfig, tmp_path: Path
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 @pytest.mark.parametrize("stage", ["look", "write"])
+def test_target_among_the_raw_pictures_is_refused(herd_config: PrepareConfig, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    config = herd_config.model_copy(update={"background": Background(images=tmp_path / "empty", share=0.1)})
+    with pytest.raises(InputError, match="where the raw pictures are; choose another"):
+        prepare(config, tmp_path / "empty" / "set")
+    assert not any((tmp_path / "empty").iterdir())
+
+
 def test_interrupted_run_leaves_no_half_set_and_goes_on(
     herd_config: PrepareConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, stage: str
 ) -> None:

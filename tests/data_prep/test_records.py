@@ -14,7 +14,7 @@ from data_prep.records import MAX_KEY_BYTES, ImageRecord, Source, safe_key
 def test_safe_key_is_one_visible_file_name(stem: str) -> None:
     key = safe_key(stem)
     assert re.fullmatch(r"[\w.+-]+", key)
-    assert not key.startswith(".")
+    assert not key.startswith((".", "-", "+"))
     assert safe_key(key) == key
 
 

@@ -58,6 +58,20 @@ def test_class_comes_from_the_archive_and_not_from_category_id(tmp_path: Path) -
         assert {box.class_id for box in image.boxes} == {0 if "pig" in image.key else 1}
 
 
+def test_file_names_say_the_class_where_classes_share_their_archives(tmp_path: Path) -> None:
+    stems = ["livestock_pig_bbox_1", "livestock_cow_bbox_1", "livestock_bbox_2", "cow_and_pig_3"]
+    write_zip(tmp_path / "i.zip", {f"{stem}.jpg": jpeg() for stem in stems})
+    write_zip(tmp_path / "l.zip", {f"{stem}.json": label((1, 2, 30, 20)) for stem in stems})
+    both = {"images": "i.zip", "labels": "l.zip"}
+    images = by_key(read(tmp_path, classes={"pig": both, "cow": both}))
+    assert set(images) == set(stems)
+    assert [images[stem].boxes[0].class_id for stem in stems[:2]] == [0, 1]
+    assert [flaws(images[stem]) for stem in stems[:2]] == [[], []]
+    for stem in stems[2:]:
+        (flaw,) = flaws(images[stem])
+        assert flaw == (Kind.CLASS_CONFLICT, "its name does not say which one of pig, cow it shows")
+
+
 def test_one_finding_says_that_category_ids_are_ignored(tmp_path: Path) -> None:
     raw = read(write_archives(tmp_path))
     [finding] = raw.findings
