@@ -1,7 +1,7 @@
 """Reads the AI Hub livestock archives: two zip files per class, pictures and JSON labels of the same stem.
 
-The class is that of the archive, or that in the picture's file name where classes share one. ``categories`` and ``category_id`` in the label JSON have nothing to do with
-it and are ignored, and a finding says so.
+The class is that of the archive, or that in the picture's file name where classes share one. ``categories`` and
+``category_id`` in the label JSON have nothing to do with it and are ignored, and a finding says so.
 """
 
 from __future__ import annotations
