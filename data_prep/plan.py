@@ -85,7 +85,8 @@ def _folds(
 def _check_names(config: PrepareConfig, names: tuple[str, ...]) -> None:
     for name in config.count_bins:
         if name not in names:
-            raise InputError(f"`count_bins` names the class `{printable(name)}`; the data has {list(names)}: correct it")
+            known = list(names)
+            raise InputError(f"`count_bins` names the class `{printable(name)}`; the data has {known}: correct it")
 
 
 def _group(config: PrepareConfig, gathered: Gathered) -> list[int]:

@@ -11,7 +11,6 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -96,8 +95,14 @@ class Source:
         return printable(str(self.path) if self.member is None else f"{self.path}:{self.member}")
 
     def beside(self, root: Path) -> str:
-        """Name it against a folder: the same text wherever that folder lies; for reports."""
-        shown = Path(os.path.relpath(self.path, root)).as_posix()
+        """Name it for reports, the same wherever the data lies.
+
+        Args:
+            root:
+                Folder of the data set; what lies outside is named by its own folder alone.
+        """
+        inside = self.path.is_relative_to(root) and self.path != root
+        shown = (self.path.relative_to(root) if inside else Path(*self.path.parts[-2:])).as_posix()
         return printable(shown if self.member is None else f"{shown}:{self.member}")
 
 

@@ -50,11 +50,8 @@ def balance_csv(balance: Balance) -> str:
 
 
 def groups_csv(groups: Mapping[str, int]) -> str:
-    """Return the group of every picture, in the form that ``{by: file}`` reads.
-
-    Keys stand as they are, also behind a ``-``: there is no formula that is safe as a file name.
-    """
-    return "image,group\n" + "".join(f"{key},{group}\n" for key, group in sorted(groups.items()))
+    """Return the group of every picture, in the form that ``{by: file}`` reads."""
+    return table_csv(("image", "group"), sorted(groups.items()))
 
 
 def table_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

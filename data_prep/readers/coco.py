@@ -79,8 +79,8 @@ class CocoReader(FrozenModel):
             shelf = _Shelf.fill(store, place)
             for split in (split for split in files if places[split] == place):
                 findings += [*parsed[split].findings, *shelf.take(split, parsed[split], root)]
-            rows += list(shelf.rows())
-        keys = unique_keys([row.source for row in rows], [row.source.beside(root) for row in rows])
+            rows += list(shelf.rows(apart=len(set(places.values())) > 1))
+        keys = unique_keys([row.source for row in rows], [row.path for row in rows])
         ids = ids_of(names)
         images = []
         for key, row in zip(keys, rows, strict=True):
@@ -112,6 +112,7 @@ def _by_split(paths: Path | BySplit, splits: Iterable[_Split]) -> dict[_Split, P
 @dataclass(frozen=True, slots=True)
 class _Row:
     source: Source
+    path: str  # within its folder or archive; with several of these, the split in front
     draft: Draft
     split: _Split
 
@@ -121,6 +122,7 @@ class _Shelf:
     """The pictures of one folder or archive, and what the JSONs say about each."""
 
     pictures: list[Source]
+    paths: list[str]
     finder: Finder
     drafts: list[dict[_Split, list[Draft]]]
     splits: list[_Split] = field(default_factory=list)
@@ -128,8 +130,8 @@ class _Shelf:
     @classmethod
     def fill(cls, store: RawStore, place: Path) -> _Shelf:
         pictures = pictures_in(store, place, "images")
-        finder = Finder([inner_path(picture, place) for picture in pictures], suffix_optional=False)
-        return cls(pictures, finder, [{} for _ in pictures])
+        paths = [inner_path(picture, place) for picture in pictures]
+        return cls(pictures, paths, Finder(paths, suffix_optional=False), [{} for _ in pictures])
 
     def take(self, split: _Split, file: CocoFile, root: Path) -> Iterator[Finding]:
         """Put the drafts of a JSON beside their pictures; one whose picture is missing is a finding."""
@@ -142,13 +144,20 @@ class _Shelf:
             else:
                 self.drafts[index].setdefault(split, []).append(draft)
 
-    def rows(self) -> Iterator[_Row]:
-        """Return every picture once, or once per split that lists it."""
-        for picture, by_split in zip(self.pictures, self.drafts, strict=True):
+    def rows(self, *, apart: bool) -> Iterator[_Row]:
+        """Return every picture once, or once per split that lists it.
+
+        Args:
+            apart:
+                Whether there are other folders or archives, so that a path alone does not name a picture.
+        """
+        front = f"{self.splits[0]}/" if apart else ""
+        for picture, path, by_split in zip(self.pictures, self.paths, self.drafts, strict=True):
             for split, drafts in by_split.items():
-                yield _Row(picture, _only(drafts), split)
+                yield _Row(picture, front + path, _only(drafts), split)
             if not by_split:
-                yield _Row(picture, unlabelled(), self.splits[0] if len(self.splits) == 1 else None)
+                split = self.splits[0] if len(self.splits) == 1 else None
+                yield _Row(picture, front + path, unlabelled(), split)
 
 
 def _only(drafts: Sequence[Draft]) -> Draft:

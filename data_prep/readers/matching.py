@@ -14,6 +14,8 @@ from data_prep.readers.parsing import BadLabelError
 from data_prep.records import Source
 from data_prep.store import RawStore
 
+_FAR = 2  # folders between a data set and its parts: `VOC2012/ImageSets/Main`
+
 
 def pictures_in(store: RawStore, place: Path, key: str) -> list[Source]:
     """List the pictures of a folder or archive, sorted by path.
@@ -41,16 +43,22 @@ def inner_path(source: Source, place: Path) -> str:
 
 
 def common_root(*places: Path | None) -> Path:
-    """Return the innermost folder that holds all files and folders given; reports name files against it."""
+    """Return the folder against which reports name files.
+
+    It is the innermost one that holds all files and folders given, unless these lie far apart: then the way to them
+    says more about the machine than about the data, and it is the folder of the first.
+    """
     folders = [place if _is_folder(place) else place.parent for place in places if place is not None]
-    return Path(os.path.commonpath(folders))
+    common = Path(os.path.commonpath(folders))
+    far = any(len(folder.parts) - len(common.parts) > _FAR for folder in folders)
+    return folders[0] if far else common
 
 
 class Finder:
     """Finds files by the names that labels use for them.
 
-    A name is looked up as a path, then without its folders as a bare name. What then fits more than one file is
-    not found.
+    A name is looked up as a path, then without its folders as a bare name; the folders that both of them have must
+    agree (``train2017/a.jpg`` is ``a.jpg`` and is not ``val2017/a.jpg``). What fits more than one file is not found.
     """
 
     def __init__(self, paths: Sequence[str], *, suffix_optional: bool) -> None:
@@ -62,7 +70,7 @@ class Finder:
             suffix_optional:
                 Whether names may lack the suffix.
         """
-        parsed = [PurePosixPath(path) for path in paths]
+        self._parsed = parsed = [PurePosixPath(path) for path in paths]
         self._paths = [_index(map(str, parsed))]
         self._names = [_index(path.name for path in parsed)]
         if suffix_optional:
@@ -71,11 +79,14 @@ class Finder:
 
     def find(self, name: str) -> int | None:
         """Return the index of the path that a name means; None where there is none or more than one."""
-        normal = _normal(name)
-        for tables, wanted in ((self._paths, normal), (self._names, PurePosixPath(normal).name)):
-            for table in tables:
-                if wanted in table:
-                    return table[wanted]
+        wanted = PurePosixPath(_normal(name))
+        for table in self._paths:
+            if str(wanted) in table:
+                return table[str(wanted)]
+        for table in self._names:
+            if wanted.name in table:
+                found = table[wanted.name]
+                return None if found is None or _contradict(wanted, self._parsed[found]) else found
         return None
 
 
@@ -134,6 +145,12 @@ def pair_up(
         used.update(found)
         pairs.append(Pair(image, found[0] if found else None, _trouble(siblings, found)))
     return pairs, [label for label in labels if label not in used]
+
+
+def _contradict(first: PurePosixPath, second: PurePosixPath) -> bool:
+    """Whether two paths lie in different folders, as far as both say in which."""
+    folders = zip(reversed(first.parts[:-1]), reversed(second.parts[:-1]), strict=False)
+    return any(one != other for one, other in folders)
 
 
 def _is_folder(place: Path) -> bool:

@@ -17,7 +17,7 @@ from data_prep.names import is_class_name, shown
 from data_prep.progress import Progress
 from data_prep.readers.base import ClassNames, unique_keys
 from data_prep.readers.draft import Draft, class_ids, unlabelled
-from data_prep.readers.matching import Pair, common_root, pair_up, pictures_in
+from data_prep.readers.matching import Pair, common_root, inner_path, pair_up, pictures_in
 from data_prep.readers.parsing import BadLabelError, Corners, finite_text, picture_size, read_label
 from data_prep.readers.safe_xml import parse_xml
 from data_prep.readers.voc_sets import read_image_sets
@@ -74,7 +74,7 @@ class VocReader(FrozenModel):
             drafts.append(_draft(store, pair, root, self.first_pixel))
             progress("read", len(drafts), len(pairs))
         names, ids = class_ids(self.classes, drafts, Source(self.annotations))
-        keys = unique_keys(pictures, [picture.beside(root) for picture in pictures])
+        keys = unique_keys(pictures, [inner_path(picture, self.images) for picture in pictures])
         images = [
             draft.image(key, picture, ids, split=splits.get(picture))
             for key, picture, draft in zip(keys, pictures, drafts, strict=True)

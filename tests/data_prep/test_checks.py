@@ -88,6 +88,18 @@ def test_duplicate_boxes_follow_their_policy(policy: str, count: int) -> None:
     assert checked.records[0].boxes == (INSIDE,) * count
 
 
+def test_boxes_that_differ_only_outside_are_duplicates() -> None:
+    checked = check(image(Box(0, -5, 10, 20, 30), Box(0, -9, 10, 20, 30)))
+    assert [kind for kind, _ in kinds(checked)] == [Kind.BOX_OUTSIDE, Kind.BOX_OUTSIDE, Kind.DUPLICATE_BOX]
+    assert checked.records[0].boxes == (Box(0, 0, 10, 20, 30),)
+
+
+@pytest.mark.parametrize(("policy", "left"), [("drop", (INSIDE,)), ("keep", (Box(0, 1, 1, 9, 9), INSIDE))])
+def test_flaw_of_a_box_takes_that_box_alone(policy: str, left: tuple[Box, ...]) -> None:
+    raw = image(Box(0, 1, 1, 9, 9), INSIDE, flaws=(Flaw(Kind.CROWD_BOX, "", box=0),))
+    assert check(raw, crowd_box=policy).records[0].boxes == left
+
+
 def test_same_corners_of_two_classes_are_two_boxes() -> None:
     other = Box(1, INSIDE.x1, INSIDE.y1, INSIDE.x2, INSIDE.y2)
     assert check(image(INSIDE, other)).records[0].boxes == (INSIDE, other)
@@ -204,3 +216,8 @@ def test_duplicates_with_other_boxes_are_told_apart() -> None:
 def test_every_kind_has_a_severity_and_every_policy_a_kind() -> None:
     assert set(SEVERITIES) == set(Kind)
     assert set(Policies.model_fields) <= {kind.value for kind in Kind}
+
+
+def test_half_a_million_boxes_are_checked_at_once() -> None:
+    many = [Box(0, number % 1000 / 10, number // 1000 / 10, 100, 50) for number in range(400_000)]
+    assert len(check(image(*many, *many[:5])).records[0].boxes) == 400_000

@@ -109,3 +109,10 @@ def test_flaws_survive_the_journal(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal", "") as journal:
         assert journal.find("k") == seen
         assert journal.find("other") is None
+
+
+def test_file_of_too_many_bytes_is_oversized_and_not_unreadable(pictures: list[RawImage]) -> None:
+    with RawStore(Limits(image_bytes=100)) as store:
+        found = examine_images(pictures, store, silent)
+    kinds = [seen.flaw.kind for seen in found if seen.flaw]
+    assert kinds == [Kind.OVERSIZED_IMAGE] * 4 + [Kind.UNREADABLE_IMAGE]  # the last one is missing

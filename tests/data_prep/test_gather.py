@@ -14,7 +14,7 @@ from data_prep.policies import Policies
 from data_prep.progress import silent
 from data_prep.readers import YoloReader
 from data_prep.store import RawStore
-from tests.data_prep.conftest import jpeg, write_yolo
+from tests.data_prep.conftest import jpeg, write_yolo, write_zip
 
 
 def read(source: YoloReader, **settings: object) -> Gathered:
@@ -70,6 +70,16 @@ def test_background_counts_what_is_empty_already(source: YoloReader, empty: Path
     assert len(read(source, background=Background(images=empty, share=0.01)).pool) == 12
 
 
+def test_background_is_the_same_in_whatever_order_an_archive_has_it(source: YoloReader, tmp_path: Path) -> None:
+    pictures = {f"{number}.jpg": jpeg(shade=number) for number in range(40)}
+    chosen = []
+    for name, members in (("a.zip", pictures), ("b.zip", dict(reversed(pictures.items())))):
+        write_zip(tmp_path / name, members)
+        found = read(source, background=Background(images=tmp_path / name, share=0.5))
+        chosen.append({record.key for record in found.pool[12:]})
+    assert chosen[0] == chosen[1]
+
+
 def test_background_goes_to_train_where_splits_are_kept(source: YoloReader, empty: Path) -> None:
     found = read(source, background=Background(images=empty, share=0.5), keep_splits=True)
     assert {record.source_split for record in found.pool[12:]} == {"train"}
@@ -83,13 +93,16 @@ def test_names_that_are_taken_get_another(source: YoloReader, empty: Path) -> No
     assert "background_train_007_2" in keys
 
 
-@pytest.mark.parametrize("share", [0.7, 0.9, 0.999])
-def test_the_share_that_a_message_names_can_be_reached(source: YoloReader, empty: Path, share: float) -> None:
-    with pytest.raises(InputError) as caught:
-        read(source, background=Background(images=empty, share=share))
+def test_the_share_that_a_message_names_can_be_reached(tmp_path: Path) -> None:
+    source = YoloReader(data=write_yolo(tmp_path / "raw", {"train": 1, "val": 1}))
+    (tmp_path / "many").mkdir()
+    for number in range(40):
+        (tmp_path / "many" / f"{number}.jpg").write_bytes(jpeg())
+    with pytest.raises(InputError, match=r"many has 40 pictures but a share of 0.99 takes 198") as caught:
+        read(source, background=Background(images=tmp_path / "many", share=0.99))
     named = re.search(r"at most (0\.\d+)$", str(caught.value))
     assert named is not None
-    assert len(read(source, background=Background(images=empty, share=float(named[1]))).pool) == 22
+    assert len(read(source, background=Background(images=tmp_path / "many", share=float(named[1]))).pool) > 40
 
 
 def test_dropped_duplicates_leave_training_and_never_test(source: YoloReader) -> None:

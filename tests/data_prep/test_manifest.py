@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,15 @@ def test_folder_without_manifest_has_none(tmp_path: Path) -> None:
 def test_foreign_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / MANIFEST_NAME).write_text("not json")
     with pytest.raises(InputError, match=r"manifest.json is no manifest of this version"):
+        read_manifest(tmp_path)
+
+
+def test_fifo_is_no_manifest_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST_NAME)
+    assert read_manifest(tmp_path) is None
+
+
+def test_another_format_is_named(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_bytes(make().to_bytes().replace(b'"format": 2', b'"format": 3'))
+    with pytest.raises(InputError, match=r"key `format` \(=3\).*or remove that file"):
         read_manifest(tmp_path)

@@ -125,8 +125,6 @@ def test_foreign_folder_is_left_alone(herd_config: PrepareConfig, tmp_path: Path
         prepare(herd_config, tmp_path)
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-@pytest.mark.parametrize("stage", ["look", "write"])
 def test_target_among_the_raw_pictures_is_refused(herd_config: PrepareConfig, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     config = herd_config.model_copy(update={"background": Background(images=tmp_path / "empty", share=0.1)})
@@ -135,6 +133,8 @@ def test_target_among_the_raw_pictures_is_refused(herd_config: PrepareConfig, tm
     assert not any((tmp_path / "empty").iterdir())
 
 
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize("stage", ["look", "write"])
 def test_interrupted_run_leaves_no_half_set_and_goes_on(
     herd_config: PrepareConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, stage: str
 ) -> None:
@@ -396,6 +396,12 @@ def test_near_duplicates_are_dropped_from_training_alone(copies: YoloReader, tmp
     assert names["full"] == names["train"] | names["valid"]
 
 
+def test_near_duplicates_can_be_refused(copies: YoloReader, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\(\d+ near_duplicate\), such as .*`hypsweep compare-splits` lists all"):
+        prepare(PrepareConfig(source=copies, policies=Policies(near_duplicate=Policy.FAIL)), tmp_path / "set")
+    assert not (tmp_path / "set").exists()
+
+
 def test_near_duplicates_can_be_kept_on_one_side(copies: YoloReader, tmp_path: Path) -> None:
     groups = (NearDuplicates(by="near_duplicates"),)
     prepare(PrepareConfig(source=copies, groups=groups), tmp_path / "set")
@@ -403,3 +409,21 @@ def test_near_duplicates_can_be_kept_on_one_side(copies: YoloReader, tmp_path: P
     assert manifest is not None
     assert "near_duplicate" not in manifest.findings
     assert manifest.groups == 21
+
+
+def test_a_link_to_an_empty_folder_is_filled_where_it_leads(herd_config: PrepareConfig, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "set").symlink_to("disk")
+    assert prepare(herd_config, tmp_path / "set") == tmp_path / "disk" / "data.yaml"
+    assert {path.name for path in tmp_path.iterdir()} == {"disk", "set"}
+    assert prepare(herd_config, tmp_path / "set") == tmp_path / "disk" / "data.yaml"
+
+
+def test_odd_class_names_come_through_whole(tmp_path: Path) -> None:
+    data = write_yolo(tmp_path / "raw", {"train": 12, "val": 4}, names='["a: b, [c]", "=1+1"]')
+    config = PrepareConfig(source=YoloReader(data=data), count_bins={"=1+1": (1, 2)}, folds=2)
+    assert read_data_yaml(prepare(config, tmp_path / "set")).names == ("a: b, [c]", "=1+1")
+    assert read_data_yaml(tmp_path / "set" / "fold_1.yaml").names == ("a: b, [c]", "=1+1")
+    with (tmp_path / "set" / "balance.csv").open() as stream:
+        labels = {row["label"] for row in csv.DictReader(stream)}
+    assert {"class =1+1", "class a: b, [c]"} <= labels

@@ -128,6 +128,20 @@ def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "datasets").iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize("command", ["check", "eda", "compare-splits"])
+def test_ctrl_c_while_looking_leaves_nothing(
+    cli: Cli, raw: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = snapshot(raw.parent)
+    monkeypatch.setattr("data_prep.gather.examine_images", interrupt)
+    found = cli(command, raw)
+    assert (found.code, found.err) == (130, "stopped.\n")
+    assert snapshot(raw.parent) == before
+
+
 # --- check -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,56 +1,24 @@
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState, create_trial
-from rich.console import Console
 
-from search.data_display import picture_progress
 from search.display import final_epochs, promotion_summary, say, status_table, sweep_summary
 from search.driver import SweepResult
 from search.promote import Promotion
 from search.results import BestTrial
 from search.status import sweep_status
 from tests.search.conftest import SweepFiles, open_tiny
+from tests.search.screen import Screen
 from tests.search.test_results import add, finish_run
-
-
-class Screen:
-    """What a console of a given width shows."""
-
-    def __init__(self, width: int = 60, *, terminal: bool = False) -> None:
-        self._text = io.StringIO()
-        self.console = Console(file=self._text, width=width, force_terminal=terminal)
-
-    @property
-    def text(self) -> str:
-        return self._text.getvalue()
 
 
 def test_lines_are_neither_wrapped_nor_read_as_markup() -> None:
     screen, line = Screen(20), "/a/rather/long/path/[bold]/of/a/[/]/file.yaml 0.123"
     say(screen.console, line)
     assert screen.text == line + "\n"
-
-
-def test_where_there_is_no_terminal_a_stage_is_one_line() -> None:
-    screen = Screen()
-    with picture_progress(screen.console) as show:
-        for stage in ("read", "write"):
-            for done in range(1, 4):
-                show(stage, done, 3)
-    assert screen.text == "read: 3 done\nwrite: 3 done\n"
-
-
-def test_a_terminal_has_a_bar_that_vanishes() -> None:
-    screen = Screen(terminal=True)
-    with picture_progress(screen.console) as show:
-        show("read", 1, 3)
-    assert "read" in screen.text
-    assert "1/3" in screen.text
-    assert screen.text.endswith("\x1b[2K")  # the line is erased
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -33,12 +33,12 @@ def test_file_names_match_by_path_or_by_a_unique_bare_name(tmp_path: Path) -> No
     for entry, name in zip(content["images"], names, strict=True):
         entry["file_name"] = name
     (tmp_path / "set.json").write_text(json.dumps(content))
-    pictures = [Picture("x/same"), Picture("y/same"), Picture("z/only")]
+    pictures = [Picture("x/same"), Picture("y/same"), Picture("only")]
     images = write_pictures(tmp_path / "images", pictures)
     raw = read(CocoReader(annotations=tmp_path / "set.json", images=images))
     assert {image.key: len(image.boxes) for image in raw.images} == {
-        "images_x_same": 2,
-        "images_y_same": 1,
+        "x_same": 2,
+        "y_same": 1,
         "only": 3,
     }
     assert not kinds(raw)
@@ -51,7 +51,7 @@ def test_a_bare_name_that_two_pictures_have_is_not_guessed(tmp_path: Path) -> No
     images = write_pictures(tmp_path / "images", [Picture("x/same"), Picture("y/same"), Picture("b"), Picture("c")])
     raw = read(CocoReader(annotations=tmp_path / "set.json", images=images))
     assert kinds(raw) == {Kind.LABEL_WITHOUT_IMAGE: 1, Kind.IMAGE_WITHOUT_LABEL: 2}
-    assert by_key(raw)["images_x_same"].boxes == by_key(raw)["images_y_same"].boxes == ()
+    assert by_key(raw)["x_same"].boxes == by_key(raw)["y_same"].boxes == ()
 
 
 def test_pictures_in_a_zip(tmp_path: Path) -> None:

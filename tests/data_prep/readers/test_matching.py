@@ -32,9 +32,12 @@ def test_inner_paths_are_the_same_for_folders_and_archives() -> None:
         ("x\\a.jpg", 0),
         ("y/a.jpg", 1),
         ("b.jpg", 2),
-        ("gone/b.jpg", 2),
-        ("/home/me/b.jpg", 2),
-        ("../../b.jpg", 2),
+        ("/home/me/x/b.jpg", 2),
+        ("c.jpg", 3),
+        ("/home/me/c.jpg", 3),
+        ("../../c.jpg", 3),
+        ("gone/b.jpg", None),  # another folder: perhaps the picture of a folder that is missing here
+        ("/home/me/b.jpg", None),
         ("a.jpg", None),
         ("z/a.jpg", None),
         ("b", None),
@@ -46,7 +49,7 @@ def test_inner_paths_are_the_same_for_folders_and_archives() -> None:
     ],
 )
 def test_names_are_found_by_path_or_unique_bare_name(name: str, index: int | None) -> None:
-    assert Finder(["x/a.jpg", "y/a.jpg", "x/b.jpg"], suffix_optional=False).find(name) == index
+    assert Finder(["x/a.jpg", "y/a.jpg", "x/b.jpg", "c.jpg"], suffix_optional=False).find(name) == index
 
 
 @pytest.mark.parametrize(
@@ -94,3 +97,13 @@ def test_the_common_root_is_a_folder(tmp_path: Path) -> None:
     assert common_root(tmp_path / "a.json", tmp_path / "images") == tmp_path
     assert common_root(tmp_path / "images", None) == tmp_path / "images"
     assert common_root(tmp_path / "a.csv", None) == tmp_path
+
+
+def test_places_far_apart_have_no_common_root(tmp_path: Path) -> None:
+    for name in ("somewhere/deep/down", "else"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "somewhere" / "deep" / "down" / "a.json").write_text("")
+    root = common_root(tmp_path / "somewhere" / "deep" / "down" / "a.json", tmp_path / "else")
+    assert root == tmp_path / "somewhere" / "deep" / "down"
+    assert Source(tmp_path / "else" / "cam" / "a.jpg").beside(root) == "cam/a.jpg"
+    assert Source(root / "x" / "a.jpg").beside(root) == "x/a.jpg"

@@ -180,8 +180,8 @@ def test_stems_that_repeat_in_folders_meet_by_path(tmp_path: Path) -> None:
     (tmp_path / "Annotations" / "2.xml").rename(tmp_path / "Annotations" / "x" / "2.xml")
     raw = read_set(tmp_path)
     assert {key: len(image.boxes) for key, image in by_key(raw).items()} == {
-        "JPEGImages_x_1": 2,
-        "JPEGImages_y_1": 1,
+        "x_1": 2,
+        "y_1": 1,
         "2": 3,
     }
     assert not kinds(raw)

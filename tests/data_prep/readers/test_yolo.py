@@ -146,6 +146,13 @@ def test_a_stem_in_train_and_val_is_told_apart(data: Path) -> None:
     assert {"images_train_train_000", "images_val_train_000"} <= by_key(read(data)).keys()
 
 
+def test_a_test_picture_may_bear_the_name_of_one_in_train(data: Path) -> None:
+    images = data.parent / "images"
+    (images / "test" / "train_000.jpg").write_bytes((images / "train" / "train_000.jpg").read_bytes())
+    keys = [(image.key, image.source_split) for image in read(data).images]
+    assert {("train_000", "train"), ("train_000", "test")} <= set(keys)
+
+
 def test_livestock_a_is_read_whole(livestock: Path) -> None:
     raw = read(livestock)
     counts = {(split, name): 0 for split in ("train", "val", "test") for name in raw.names}
