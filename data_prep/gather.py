@@ -124,7 +124,6 @@ def _background(
             f"{Source(background.images)} has {len(offered)} pictures but a share of {background.share} takes "
             f"{wanted}; add pictures or set `background.share` to at most {reachable:.3f}"
         )
-    offered.sort(key=lambda record: record.key)
     chosen = random.Random(config.seed).sample(offered, max(wanted, 0))
     taken = {record.key.casefold() for record in pool}
     # They come from elsewhere, so their names may be taken; own splits stay as they are, but for train.

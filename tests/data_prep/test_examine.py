@@ -40,8 +40,10 @@ def test_every_picture_is_looked_at_in_order(pictures: list[RawImage]) -> None:
 
 
 def test_no_finding_names_the_place(pictures: list[RawImage], tmp_path: Path) -> None:
+    (tmp_path / "packed.zip").write_bytes(b"\x1f\x8b")
+    pictures.append(RawImage("packed", Source(tmp_path / "packed.zip", "a.jpg")))
     details = [seen.flaw.detail for seen in look(pictures) if seen.flaw]
-    assert len(details) == 2
+    assert len(details) == 3
     assert not any(str(tmp_path) in detail for detail in details)
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data_prep.errors import InputError
-from data_prep.manifest import MANIFEST_NAME, Manifest, read_manifest, summarise
+from data_prep.manifest import MANIFEST_NAME, Manifest, hash_inputs, read_manifest, summarise
 from data_prep.records import Box, ImageRecord, Source
 
 
@@ -62,3 +63,17 @@ def test_another_format_is_named(tmp_path: Path) -> None:
     (tmp_path / MANIFEST_NAME).write_bytes(make().to_bytes().replace(b'"format": 2', b'"format": 3'))
     with pytest.raises(InputError, match=r"key `format` \(=3\).*or remove that file"):
         read_manifest(tmp_path)
+
+
+def test_inputs_are_told_apart_by_all_that_counts_and_not_by_order_or_place() -> None:
+    record = ImageRecord("a", Source(Path("a.jpg")), 9, 8, (Box(1, 0, 0, 3, 3),), "train", "ab")
+    others = [
+        replace(record, key="b"),
+        replace(record, width=8),
+        replace(record, boxes=(Box(1, 0, 0, 3, 3.5),)),
+        replace(record, source_split="val"),
+        replace(record, sha256="cd"),
+    ]
+    assert len({hash_inputs([item]) for item in (record, *others)}) == 6
+    assert hash_inputs([record, *others]) == hash_inputs([*others, record])
+    assert hash_inputs([record]) == hash_inputs([replace(record, source=Source(Path("/z/b.zip"), "c.jpg"))])

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from data_prep.config import PrepareConfig
+from data_prep.export import write_archives
 from data_prep.prepare import prepare
+from data_prep.progress import silent
+from data_prep.records import ImageRecord, Source
+from data_prep.split import Split
 from tests.data_prep.conftest import contents
 
 SPLIT_OF = {
@@ -38,6 +42,15 @@ def test_archives_hold_what_their_split_holds(packed: Path) -> None:
 def test_archives_are_the_same_bytes_each_time(packed: Path, herd_config: PrepareConfig, tmp_path: Path) -> None:
     again = prepare(herd_config.model_copy(update={"archives": True}), tmp_path / "again").parent
     assert contents(packed / "archives") == contents(again / "archives")
+
+
+def test_archive_that_lies_there_is_not_packed_again(packed: Path) -> None:
+    before = {path: path.stat().st_ino for path in (packed / "archives").iterdir()}
+    images = sorted(path.relative_to(packed / "images" / "valid") for path in (packed / "images" / "valid").iterdir())
+    records = tuple(ImageRecord(name.stem, Source(name), 1, 1) for name in images)
+    hashes = write_archives(packed, {Split.VALID: records}, silent)
+    assert list(hashes) == ["archives/Valid_Dataset.tar", "archives/Valid_Dataset_mini.tar"]
+    assert {path: path.stat().st_ino for path in (packed / "archives").iterdir()} == before
 
 
 def test_archives_stand_in_the_list_of_files(packed: Path) -> None:
