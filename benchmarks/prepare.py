@@ -79,6 +79,7 @@ def prepare_once(raw: Path, out: Path) -> None:
 
     def note(stage: str, done: int, total: int) -> None:
         nonlocal last
+        del done, total
         now = time.perf_counter()
         stages[stage] = stages.get(stage, 0.0) + now - last
         last = now

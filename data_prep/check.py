@@ -131,10 +131,14 @@ def _hash(path: Path) -> str | None:
     return digest.hexdigest()
 
 
+#: What YOLOv5 leaves in ``labels/``, and with ``--cache disk`` in ``images/``.
+_CACHES = (".cache", ".npy")
+
+
 def _present(folder: Path) -> Iterator[str]:
     for kind in ("images", "labels"):
         for path in sorted((folder / kind).rglob("*")):
-            if not path.is_dir() and path.suffix != ".cache":  # which YOLOv5 leaves in labels/
+            if not path.is_dir() and path.suffix not in _CACHES:
                 yield path.relative_to(folder).as_posix()
 
 

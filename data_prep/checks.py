@@ -21,6 +21,10 @@ MIN_SIDE = 0.01
 MIN_IMAGE_SIDE = 10
 
 
+#: Own splits whose pictures are the original where a copy lies elsewhere, the first before the second.
+_ORIGINALS: Mapping[str | None, int] = {"test": 0, "val": 1}
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What is left of a raw data set.
@@ -86,13 +90,13 @@ def check_images(
 def drop_duplicates(records: Iterable[ImageRecord], policies: Policies) -> Checked:
     """Find pictures that are the same, byte for byte.
 
-    The first by name stays; a test picture comes before all others, so ``drop`` never takes one out of ``test``
-    for a copy in training.
+    The first by name stays, one of ``test`` or ``val`` before all others: ``drop`` never takes a picture out of what
+    is judged on for a copy in training.
     """
     listed = tuple(records)
     first: dict[str, ImageRecord] = {}
     findings, dropped = [], set()
-    for record in sorted(listed, key=lambda item: (item.source_split != "test", item.key)):
+    for record in sorted(listed, key=lambda item: (_ORIGINALS.get(item.source_split, len(_ORIGINALS)), item.key)):
         original = first.setdefault(record.sha256, record) if record.sha256 else record
         if original is not record:
             policy = policies.exact_duplicate

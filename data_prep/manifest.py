@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,6 +63,9 @@ class Manifest(FrozenModel):
 
     groups: int
     """Number of groups of pictures that were kept on one side; a picture alone is one."""
+
+    groups_sha256: str
+    """Hash of which picture is in which group."""
 
     splits: dict[str, SplitSummary]
     """Per split folder: ``train``, ``valid``, ``mini_train``, ``full`` and, where there is one, ``test``."""
@@ -132,6 +135,11 @@ def summarise(records: Sequence[ImageRecord], names: Sequence[str]) -> SplitSumm
 def hash_inputs(records: Iterable[ImageRecord]) -> str:
     """Hash everything that the raw data contributes, whatever the order and the place it was read from."""
     return _hash_lines(sorted(_line(record) for record in records))
+
+
+def hash_groups(groups: Mapping[str, int]) -> str:
+    """Hash the group of every picture, by key."""
+    return _hash_lines(f"{key},{group}" for key, group in sorted(groups.items()))
 
 
 def _line(record: ImageRecord) -> str:

@@ -19,7 +19,7 @@ from data_prep.export import (
     write_pictures,
 )
 from data_prep.gather import gather, refuse_failures
-from data_prep.manifest import FILES_NAME, MANIFEST_NAME, Manifest, hash_inputs, read_manifest, summarise
+from data_prep.manifest import FILES_NAME, MANIFEST_NAME, Manifest, hash_groups, hash_inputs, read_manifest, summarise
 from data_prep.plan import Plan, make_plan
 from data_prep.progress import Progress, silent
 from data_prep.reports import (
@@ -115,6 +115,7 @@ def _planned(config: PrepareConfig, plan: Plan) -> Manifest:
         inputs_sha256=hash_inputs(set(records)),
         findings=count_findings(plan.findings),
         groups=len(set(plan.groups.values())),
+        groups_sha256=hash_groups(plan.groups),
         splits={name.value: summarise(members, plan.names) for name, members in plan.splits.items()},
         folds=tuple(map(len, plan.folds)),
     )

@@ -208,6 +208,14 @@ def test_exact_duplicates_are_found_and_a_test_picture_is_the_original() -> None
     assert [item.key for item in dropped.records] == ["a", "t", "n", "m"]
 
 
+def test_what_is_judged_on_is_never_dropped_for_a_copy_in_training() -> None:
+    listed = [record("a", "1", "train"), record("b", "1", "val"), record("c", "1", "test")]
+    kept = drop_duplicates(listed, Policies(exact_duplicate=Policy.DROP)).records
+    assert [item.key for item in kept] == ["c"]
+    kept = drop_duplicates(listed[:2], Policies(exact_duplicate=Policy.DROP)).records
+    assert [item.key for item in kept] == ["b"]
+
+
 def test_duplicates_with_other_boxes_are_told_apart() -> None:
     found = drop_duplicates([record("a", "1", None, INSIDE), record("b", "1")], Policies())
     assert found.findings[0].detail.endswith("with other boxes")

@@ -21,6 +21,7 @@ def make(seed: int = 42) -> Manifest:
         inputs_sha256="0",
         findings={"box_outside": {"clip": 1}},
         groups=1,
+        groups_sha256="1",
         splits={"train": summary},
     )
 

@@ -33,6 +33,7 @@ from tests.data_prep.conftest import (
     write_zip,
 )
 
+pytestmark = pytest.mark.timeout(60)  # real pictures are decoded and written
 SPLITS = ("train", "valid", "mini_train", "full")
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
 
