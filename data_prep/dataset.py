@@ -69,7 +69,7 @@ class DatasetYaml:
 
     def _images_of(self, entry: Path, split: str) -> list[Path]:
         if _exists(entry) and entry.is_dir():
-            return [path for path in _files_below(entry) if _is_image(path)]
+            return [path for path in files_below(entry) if _is_image(path)]
         if _exists(entry) and entry.is_file():
             # Resolved as the folders are, so that a picture which a list and a folder name is there once.
             return _listed_images(entry, self.path.resolve())
@@ -175,7 +175,7 @@ def _names(file: Path, data: Mapping[str, Any]) -> tuple[str, ...]:
         raise InputError(f"{file}: in `names`, {error}") from error
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
     """Yield files as YOLOv5's ``glob`` does: links to folders are followed, hidden files and folders left out.
 
     Raises:

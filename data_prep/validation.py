@@ -6,6 +6,7 @@ Used by the configurations of every room.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,6 +18,8 @@ from data_prep.files import read_yaml_mapping
 from data_prep.text import printable
 
 _ABSENT = object()
+#: How pydantic shows a value of an enum that it expects: ``<Policy.DROP: 'drop'>``.
+_ENUM_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")
 
 
 def _resolve(path: Path, info: ValidationInfo) -> Path:
@@ -83,7 +86,7 @@ def _first_complaint(error: ValidationError, data: object, model: type[BaseModel
         return f"key `{key}.{tag}` is missing; add it{more}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"{f'key `{key}`' if key else 'the content'} must hold keys and values; correct it{more}"
-    text = first["msg"].removeprefix("Value error, ")
+    text = _ENUM_MEMBER.sub(r"\1", first["msg"].removeprefix("Value error, "))
     value = repr(first["input"])
     shown = value if len(value) <= 80 else value[:77] + "..."
     return f"key `{key}` (={shown}): {text}; correct it{more}" if key else f"{text}{more}"

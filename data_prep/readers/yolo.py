@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from data_prep.dataset import DatasetYaml, label_path, read_data_yaml
+from data_prep.dataset import DatasetYaml, files_below, label_path, read_data_yaml
 from data_prep.findings import Finding, Kind, Policy
 from data_prep.names import shown
 from data_prep.progress import Progress
@@ -107,7 +107,7 @@ def _lost_labels(dataset: DatasetYaml, splits: Sequence[str], labels: Collection
     """Find labels below the folders of the splits whose picture is gone; of a list, others may stand elsewhere."""
     entries = {entry for split in splits for entry in dataset.splits[split]}
     folders = {label_path(entry / "any.jpg").parent for entry in entries if entry.is_dir()}
-    found = {Path(place, name) for folder in folders for place, _, names in os.walk(folder) for name in names}
+    found = {path for folder in folders if folder.is_dir() for path in files_below(folder)}
     for label in sorted(found.difference(labels, entries)):
         if label.suffix == ".txt" and label.name not in _NO_LABELS and not label.name.startswith("._"):
             yield Finding(Kind.LABEL_WITHOUT_IMAGE, Source(label).beside(dataset.path), "no picture belongs to it")

@@ -98,7 +98,7 @@ def list_folder(folder: Path, most: int) -> list[Path]:
     """List the files of a folder and of the folders in it, sorted by their path with ``/`` between.
 
     Links are followed, but not back to a folder that the path came through. A link that leads nowhere counts as a
-    file: reading it says what is wrong. macOS junk is left out.
+    file: reading it says what is wrong. Hidden files and folders (``.ipynb_checkpoints``) and macOS junk are left out.
 
     Args:
         folder:
@@ -124,7 +124,7 @@ def list_folder(folder: Path, most: int) -> list[Path]:
                 seen += 1
                 if seen > most:
                     raise InputError(f"{Source(folder)} holds more than {most} files and folders; raise `limits`")
-                if is_junk(entry.name):
+                if entry.name.startswith(".") or is_junk(entry.name):
                     continue
                 if _is_folder(entry):
                     waiting.append((Path(entry.path), (*above, identity)))

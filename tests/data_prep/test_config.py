@@ -41,7 +41,10 @@ def test_relative_paths_are_taken_against_the_yaml(tmp_path: Path, monkeypatch: 
             "key `count_bins.pig` (=[13, 8]): thresholds must be positive and ascend",
         ),
         (GOOD + "seed: -1", "key `seed` (=-1)"),
-        (GOOD + "policies: {box_outside: keep}", "key `policies.box_outside` (='keep'): Input should be"),
+        (
+            GOOD + "policies: {box_outside: keep}",
+            "key `policies.box_outside` (='keep'): Input should be 'fail', 'drop' or 'clip'; correct it",
+        ),
         (GOOD + "policies: {unknown_clas: drop}", "did you mean `unknown_class`?"),
         (GOOD + "stratify: []", "key `stratify` (=[]): Tuple should have at least 1 item"),
         (GOOD + "limits: {archive_ratio: .inf}", "key `limits.archive_ratio` (=inf)"),

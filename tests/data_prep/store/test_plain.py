@@ -10,6 +10,7 @@ from data_prep.errors import InputError
 from data_prep.limits import Limits
 from data_prep.records import Source
 from data_prep.store import RawStore
+from data_prep.store.plain import list_folder
 
 
 def _listed(folder: Path, limits: Limits | None = None) -> list[str]:
@@ -110,3 +111,10 @@ def test_folder_without_permission_is_named(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
     with pytest.raises(InputError, match="Permission denied"):
         _listed(tmp_path)
+
+
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
+    for name in ("a.jpg", ".b.jpg", ".ipynb_checkpoints/a.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list_folder(tmp_path, most=10) == [tmp_path / "a.jpg"]
