@@ -25,7 +25,7 @@ def _touch(*paths: Path) -> None:
 
 
 def test_files_of_a_folder_are_sorted_by_path(tmp_path: Path) -> None:
-    names = ["a.jpg", "a/z.jpg", "a-b/c.jpg", "B/c.jpg", "돼지/1.jpg", ".hidden.jpg"]
+    names = ["a.jpg", "a/z.jpg", "a-b/c.jpg", "B/c.jpg", "돼지/1.jpg"]
     _touch(*(tmp_path / name for name in names))
     assert _listed(tmp_path) == sorted(names)
 
