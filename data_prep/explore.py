@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data_prep.eda import PAGE_NAME, EdaSummary, write_eda
+from data_prep.eda import PAGE_NAME, EdaSummary, require_replaceable, write_eda
 from data_prep.gather import gather
 from data_prep.progress import Progress, silent
 from data_prep.store import RawStore
@@ -35,6 +35,7 @@ def explore(
     report = progress or silent
     target = load_target(path)
     folder = (out or Path("eda") / target.title).absolute()
+    require_replaceable(folder)  # before minutes of reading, not after
     with RawStore(target.config.limits) as store:
         gathered = gather(target.config, store, report)
         splits = splits_of(target, gathered) if target.folder is not None else {}

@@ -64,20 +64,31 @@ def prepare(config: PrepareConfig, out: Path, progress: Progress | None = None) 
     out, report = out.resolve(), progress or silent
     _require_outside(config, out)
     existing = _existing(out)
-    with workplace(out) as place, RawStore(config.limits) as store:
-        with Journal(place.journal, config.limits.model_dump_json()) as journal:
-            gathered = gather(config, store, report, journal)
-        refuse_failures(gathered.findings)
-        plan = make_plan(config, gathered)
-        refuse_failures(plan.findings)
-        manifest = _planned(config, plan)
-        if existing is None:
-            _write(config, plan, manifest, place, store, report)
-        elif not existing.same_origin(manifest):
-            raise InputError(f"{out} holds another data set; choose another output folder or delete that one")
-        else:
-            _check_complete(out, existing)
+    with RawStore(config.limits) as store:
+        if existing is not None:
+            _require_same(out, existing, _planned(config, _decide(config, store, report, None)))
+            return out / DATA_YAML
+        with workplace(out) as place:
+            with Journal(place.journal, config.limits.model_dump_json()) as journal:
+                plan = _decide(config, store, report, journal)
+            _write(config, plan, _planned(config, plan), place, store, report)
     return out / DATA_YAML
+
+
+def _decide(config: PrepareConfig, store: RawStore, progress: Progress, journal: Journal | None) -> Plan:
+    """Do all that comes before the first byte of the data set is written."""
+    gathered = gather(config, store, progress, journal)
+    refuse_failures(gathered.findings)
+    plan = make_plan(config, gathered)
+    refuse_failures(plan.findings)
+    return plan
+
+
+def _require_same(out: Path, existing: Manifest, planned: Manifest) -> None:
+    """Refuse a folder that holds another data set, or not all of this one."""
+    if not existing.same_origin(planned):
+        raise InputError(f"{out} holds another data set; choose another output folder or delete that one")
+    _check_complete(out, existing)
 
 
 def _require_outside(config: PrepareConfig, out: Path) -> None:

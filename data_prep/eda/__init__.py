@@ -4,6 +4,6 @@ This package needs matplotlib, which takes a moment to import: import it where a
 """
 
 from data_prep.eda.summary import EdaSummary
-from data_prep.eda.write import PAGE_NAME, write_eda
+from data_prep.eda.write import PAGE_NAME, require_replaceable, write_eda
 
-__all__ = ["PAGE_NAME", "EdaSummary", "write_eda"]
+__all__ = ["PAGE_NAME", "EdaSummary", "require_replaceable", "write_eda"]

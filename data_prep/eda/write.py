@@ -70,7 +70,7 @@ def write_eda(
     Raises:
         InputError: The folder holds something else, or cannot be written.
     """
-    _check_replaceable(out)
+    require_replaceable(out)
     thresholds = stratification or Stratification()
     ordered = sorted(records, key=lambda record: record.key)
     tables = build_tables(ordered, names, findings, splits or {}, thresholds)
@@ -115,7 +115,7 @@ def _content(
     )
 
 
-def _check_replaceable(out: Path) -> None:
+def require_replaceable(out: Path) -> None:
     """Refuse a place where something else than an EDA of ours lies.
 
     Raises:

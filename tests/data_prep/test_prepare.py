@@ -93,6 +93,18 @@ def test_second_run_returns_the_same_set_untouched(herd_config: PrepareConfig, t
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")} == before
 
 
+def test_second_run_needs_no_place_to_write(
+    herd_config: PrepareConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = prepare(herd_config, tmp_path / "set")
+
+    def refuse(self: Path, *args: object, **options: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert prepare(herd_config, tmp_path / "set") == first
+
+
 def test_another_set_in_the_output_folder_is_an_error(herd_config: PrepareConfig, tmp_path: Path) -> None:
     prepare(herd_config, tmp_path / "set")
     before = contents(tmp_path / "set")
