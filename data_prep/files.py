@@ -13,7 +13,7 @@ from data_prep.text import printable
 
 _MAX_BYTES = 4 * 2**20  # PyYAML reads about a megabyte a second
 _MAX_VALUES = 1_000_000
-_MAX_BITS = 1024  # of an integer; Python refuses to print much longer ones
+_MAX_BITS = 13_000  # of an integer; Python refuses to print longer ones (4300 digits)
 #: What PyYAML's constructors raise on values that do not fit their tag (`!!timestamp x`), besides its own errors.
 _CONSTRUCTOR_ERRORS = (ValueError, RecursionError, AttributeError, TypeError, LookupError, ArithmeticError)
 

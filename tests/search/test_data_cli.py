@@ -114,7 +114,11 @@ def test_prepare_does_not_touch_a_folder_that_holds_something_else(cli: Cli, raw
 def test_ctrl_c_says_how_to_go_on_and_the_next_run_does(tmp_path: Path) -> None:
     data = write_yolo(tmp_path / "raw", {"train": 4000, "val": 10})
     (tmp_path / "mine.yaml").write_text(f"source: {{reader: yolo, data: {data}}}\n")
-    command = [sys.executable, "-m", "search.cli", "prepare", "mine.yaml"]
+    # Where the tests run in the background of a shell, SIGINT is ignored from the start.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from search.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "prepare", "mine.yaml"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
     while not (tmp_path / "datasets" / ".mine.partial" / "draft").exists():

@@ -55,7 +55,14 @@ def test_a_data_set_of_many_classes_fits_the_screen(tmp_path: Path, classes: int
     names = tuple(f"class {number}" for number in range(classes))
     summary = SplitSummary(images=5, background=1, boxes=dict.fromkeys(names, 3), list_sha256="")
     manifest = Manifest(
-        names=names, seed=1, config={}, inputs_sha256="", findings={}, groups=1, splits={"valid": summary}
+        names=names,
+        seed=1,
+        config={},
+        inputs_sha256="",
+        findings={},
+        groups=1,
+        groups_sha256="",
+        splits={"valid": summary},
     )
     (tmp_path / MANIFEST_NAME).write_bytes(manifest.to_bytes())
     screen = Screen(80)
