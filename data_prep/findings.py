@@ -45,7 +45,7 @@ class Kind(StrEnum):
     """The picture cannot be decoded, or ends too early."""
 
     OVERSIZED_IMAGE = "oversized_image"
-    """The picture has more pixels than the limits allow."""
+    """The picture has more pixels or bytes than the limits allow."""
 
     UNDERSIZED_IMAGE = "undersized_image"
     """The picture has a side of less than 10 pixels: YOLOv5 leaves it out of training without a word."""
