@@ -44,3 +44,19 @@ class DivergedError(HypsweepError, ArithmeticError):
     def __reduce__(self) -> tuple[type[DivergedError], tuple[str, int]]:
         # Ray sends errors between processes; the inherited way would rebuild it from the message alone.
         return type(self), (str(self), self.epoch)
+
+
+class DataMissingError(InputError):
+    """The data set is gone, or nothing of it can be used: every trial of a sweep would fail like this one."""
+
+
+class ImageError(InputError):
+    """An image cannot be decoded, and the policy is to fail: replace or remove it, or choose to skip such images."""
+
+
+class OutOfMemoryError(HypsweepError, MemoryError):
+    """A training does not fit into memory even with one image per batch: a smaller model or image size is needed."""
+
+
+class DiskFullError(WorkFailedError):
+    """There is no room on the disk: free some, then run the command again."""

@@ -12,7 +12,16 @@ from trainable.models import model_names, model_yaml
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW")
 LR_SCHEDULES = ("linear", "cosine")
-CACHES = ("ram", "none")
+CACHES = ("disk", "ram", "none")
+PATHS = ("fast", "exact")
+BROKEN_IMAGES = ("skip", "fail")
+CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "lr_schedule": LR_SCHEDULES,
+    "cache": CACHES,
+    "path": PATHS,
+    "broken_images": BROKEN_IMAGES,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +39,10 @@ class TrainSettings:
     model: str = "yolov5s"
     """A model of the yolov5 package by name: ``yolov5n`` ... ``yolov5x6``."""
     weights: str | None = None
-    """Checkpoint to start from: official, our own, or a plain state_dict; None starts from scratch."""
+    """Checkpoint to start from: official (by name, ``yolov5n.pt``), our own, or a plain state_dict; None starts from
+    scratch."""
+    weights_sha256: str | None = None
+    """What the SHA-256 of ``weights`` must be, 64 hex digits; None takes any."""
     image_size: int = 640
     """Longer side of the network's input in pixels, rounded up to a multiple of the model's stride."""
     batch_size: int = 16
@@ -49,21 +61,28 @@ class TrainSettings:
     """Seed of the weights, the order of the data and the augmentation."""
     device: str = "auto"
     """``auto`` (a GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
+    path: str = "fast"
+    """``fast``, or ``exact``: YOLOv5's own random stream and arithmetic, bit by bit."""
     amp: bool = True
-    """Mixed precision on a GPU; a CPU always computes in float32."""
+    """Mixed precision: on a GPU; on the fast path also on a CPU that computes in bfloat16."""
     train_split: str = "train"
     """Key of the data.yaml to train on; ``mini_train`` and ``full`` fall back as in :mod:`data_prep.dataset`."""
     val_split: str | None = "val"
     """Key of the data.yaml to validate on; None trains without validation (a final training has seen ``val``)."""
     workers: int = 0
     """Processes that load and augment images; 0 does it in the training process."""
-    cache: str = "ram"
-    """``ram`` keeps decoded, resized images where they fit into half the free memory; ``none`` reads them each time."""
+    cache: str = "disk"
+    """Decoded, resized images that all trials of a node share: a memory-mapped file on ``disk`` or in ``ram``; ``none``
+    decodes them each time."""
+    cache_dir: str | None = None
+    """Folder of those files on each node; None takes ``$XDG_CACHE_HOME/hypsweep`` (``~/.cache/hypsweep``)."""
+    broken_images: str = "skip"
+    """An image that cannot be decoded is named and left out (``skip``), or ends the sweep (``fail``)."""
     autoanchor: bool = True
     """Recompute the anchors where they fit the data badly, as YOLOv5 does."""
 
     def __post_init__(self) -> None:
-        for name, choices in (("optimizer", OPTIMIZERS), ("lr_schedule", LR_SCHEDULES), ("cache", CACHES)):
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"train.{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}.")
         if model_yaml(self.model) is None:
