@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import InputError
+from data_prep.errors import DataMissingError, InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.names import check_class_names, shown
 from data_prep.records import IMAGE_SUFFIXES
@@ -54,7 +54,8 @@ class DatasetYaml:
                 One of ``train``, ``val``, ``test``, ``mini_train``, ``full``.
 
         Raises:
-            InputError: The split is absent, a folder or list is missing, or it holds no picture.
+            DataMissingError: A folder, list or picture is missing, or there is none.
+            InputError: The split is absent.
         """
         if split not in self.splits and split == "full":
             return sorted({*self.images("train"), *self.images("val")})
@@ -64,7 +65,7 @@ class DatasetYaml:
             raise InputError(f"{self.file} has no key `{split}`; add it or ask for one of {sorted(self.splits)}")
         found = {image for entry in self.splits[split] for image in self._images_of(entry, split)}
         if not found:
-            raise InputError(f"{self.file}: `{split}` holds no picture; point it to a folder with pictures")
+            raise DataMissingError(f"{self.file}: `{split}` holds no picture; point it to a folder with pictures")
         return sorted(found)
 
     def _images_of(self, entry: Path, split: str) -> list[Path]:
@@ -82,10 +83,14 @@ def read_data_yaml(path: Path) -> DatasetYaml:
     Relative entries are taken against ``path:`` where that exists, else against the yaml's own folder.
 
     Raises:
-        InputError: The file cannot be read, ``train``, ``val`` or ``names`` is missing or wrong, ``nc``
-            disagrees with ``names``, or a folder of ``train`` or ``val`` does not exist.
+        DataMissingError: The file or a folder of ``train`` or ``val`` does not exist.
+        InputError: The file cannot be read, ``train``, ``val`` or ``names`` is missing or wrong, or ``nc`` disagrees
+            with ``names``.
     """
     file = path.absolute()
+    if not _exists(file):
+        place = printable(str(file))[:300]
+        raise DataMissingError(f"{place} cannot be read (No such file or directory); check the path")
     data = read_yaml_mapping(file)
     root = _root(file, data.get("path"))
     splits = {key: _entries(file, key, data[key], root) for key in SPLIT_KEYS if data.get(key)}
@@ -152,8 +157,9 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _missing(file: Path, key: str, entry: Path) -> InputError:
-    return InputError(f"{file}: `{key}` names {printable(str(entry))[:300]}, which does not exist; correct the key")
+def _missing(file: Path, key: str, entry: Path) -> DataMissingError:
+    place = printable(str(entry))[:300]
+    return DataMissingError(f"{file}: `{key}` names {place}, which does not exist; correct the key")
 
 
 def _names(file: Path, data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -212,7 +218,7 @@ def _listed_images(listing: Path, root: Path) -> list[Path]:
         beside = line.startswith("./") or not _exists(below_root)
         image = Path(os.path.normpath(Path(listing.parent, line) if beside else below_root))
         if not (_exists(image) and image.is_file()):
-            raise InputError(f"{listing} names {shown(line)}, which does not exist; correct or remove that line")
+            raise DataMissingError(f"{listing} names {shown(line)}, which does not exist; correct or remove that line")
         if _is_image(image):
             images.append(image)
     return images

@@ -11,8 +11,11 @@ import yaml
 FORMATS = ((160, 96), (128, 96))
 
 
-def draw_shapes(folder: Path, *, train: int, val: int, seed: int) -> Path:
-    """Draw the set into ``folder``; returns the path of its data.yaml (with an absolute ``path``)."""
+def draw_shapes(folder: Path, *, train: int, val: int, seed: int, polygons: bool = False) -> Path:
+    """Draw the set into ``folder``; returns the path of its data.yaml (with an absolute ``path``).
+
+    Labels are boxes or ``polygons``, which copy-paste needs.
+    """
     generator = np.random.default_rng(seed)
     for split, count in (("train", train), ("val", val)):
         (folder / "images" / split).mkdir(parents=True)
@@ -20,7 +23,7 @@ def draw_shapes(folder: Path, *, train: int, val: int, seed: int) -> Path:
         for index in range(count):
             # The last image of each split has no animal and no label file.
             boxes = 0 if index == count - 1 else int(generator.integers(1, 4))
-            image, lines = _draw(generator, FORMATS[index % 2], boxes)
+            image, lines = _draw(generator, FORMATS[index % 2], boxes, polygons=polygons)
             cv2.imwrite(str(folder / "images" / split / f"{index:03d}.png"), image)
             if lines:
                 (folder / "labels" / split / f"{index:03d}.txt").write_text("\n".join(lines) + "\n")
@@ -36,7 +39,9 @@ def draw_shapes(folder: Path, *, train: int, val: int, seed: int) -> Path:
     return path
 
 
-def _draw(generator: np.random.Generator, size: tuple[int, int], count: int) -> tuple[np.ndarray, list[str]]:
+def _draw(
+    generator: np.random.Generator, size: tuple[int, int], count: int, *, polygons: bool
+) -> tuple[np.ndarray, list[str]]:
     width, height = size
     image = generator.integers(60, 140, (height, width, 3)).astype(np.uint8)
     lines = []
@@ -50,5 +55,16 @@ def _draw(generator: np.random.Generator, size: tuple[int, int], count: int) -> 
         else:
             cv2.rectangle(image, (x - radius, y - radius), (x + radius, y + radius), colour, -1)
         side = 2 * radius
-        lines.append(f"{kind} {x / width:.6f} {y / height:.6f} {side / width:.6f} {side / height:.6f}")
+        if polygons:
+            lines.append(f"{kind} {_outline(kind, x, y, radius, size)}")
+        else:
+            lines.append(f"{kind} {x / width:.6f} {y / height:.6f} {side / width:.6f} {side / height:.6f}")
     return image, lines
+
+
+def _outline(kind: int, x: int, y: int, radius: int, size: tuple[int, int]) -> str:
+    """Corners of a square, or of the twelve-sided polygon in a disc, as a YOLO label has them."""
+    angles = np.arange(12) * np.pi / 6 if kind == 0 else (np.arange(4) + 0.5) * np.pi / 2
+    reach = radius if kind == 0 else radius * np.sqrt(2)
+    points = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], 1) / size
+    return " ".join(f"{value:.6f}" for value in points.ravel())

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
 from trainable.dataset import YoloDataset
+from trainable.prefetch import prefetch
 from trainable.yolov5_parts import seed_worker
 
 Batch = tuple[torch.Tensor, torch.Tensor, tuple[str, ...], tuple[Any, ...]]
@@ -35,12 +36,23 @@ class EpochBatches:
             Seed of the order and of the worker processes.
         workers:
             Worker processes; 0 loads in this process.
+        threads:
+            Without worker processes: threads that load ahead. Only for images that are not augmented, because
+            YOLOv5's augmentation draws from the global random streams.
     """
 
     def __init__(
-        self, dataset: YoloDataset, batch_size: int, *, shuffle: bool, seed: int = 0, workers: int = 0
+        self,
+        dataset: YoloDataset,
+        batch_size: int,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        workers: int = 0,
+        threads: int = 0,
     ) -> None:
         self.dataset = dataset
+        self._threads = threads
         self._seed = seed
         self._workers = min(workers, batch_size if batch_size > 1 else 0)
         self.generator = torch.Generator()
@@ -53,12 +65,19 @@ class EpochBatches:
     def __len__(self) -> int:
         return len(self._batches)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Where the order of the data stands."""
+        return {"order": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict`."""
+        self.generator.set_state(state["order"])
+
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of epoch ``number`` (from 0), which must be asked for in order."""
         indices = list(self._batches)
         if self._workers == 0:
-            return (self.dataset.collate_fn([self.dataset[i] for i in batch]) for batch in indices)
-        self.dataset.fill_bank()
+            return prefetch(self._load, indices, self._threads)
         generator = torch.Generator()
         generator.manual_seed(hash((self._seed, number)) % 2**63)
         loader: DataLoader[Any] = DataLoader(
@@ -71,3 +90,7 @@ class EpochBatches:
             generator=generator,
         )
         return iter(loader)
+
+    def _load(self, indices: list[int]) -> Batch:
+        batch: Batch = self.dataset.collate_fn([self.dataset[index] for index in indices])
+        return batch

@@ -6,14 +6,22 @@ import logging
 from typing import Any
 
 import numpy as np
-import psutil
+import torch
 
 from data_prep.dataset import DatasetYaml
-from trainable.image_bank import ImageBank, Loaded
+from trainable.augment.render_device import DeviceBank
+from trainable.bank_build import BankContent
+from trainable.bank_check import check_images
+from trainable.bank_folder import CacheFolder, disk_folder
+from trainable.bank_key import manifest_sha256
+from trainable.device_bank import put_on_device
+from trainable.image_bank import ImageBank, ImagePolicy, Loaded, open_bank
 from trainable.labels import LabelledImages, read_labels
 from trainable.yolov5_parts import LoadImagesAndLabels
 
 logger = logging.getLogger(__name__)
+
+DEFAULT = ImagePolicy()
 
 
 class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no types
@@ -84,9 +92,15 @@ class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no
         whole: np.ndarray[Any, np.dtype[np.int64]] = np.ceil(np.array(shapes) * image_size / stride + pad).astype(int)
         return whole * stride
 
-    def fill_bank(self) -> None:
-        """Decode what is kept in memory before loader processes are forked: each would decode its own and lose it."""
-        self._bank.fill()
+    @property
+    def bank(self) -> ImageBank:
+        """The pixels, in the order of the images unless batches are rectangular."""
+        return self._bank
+
+    @property
+    def sizes(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Width and height in pixels of each image as :meth:`load_image` gives it, shape (n, 2)."""
+        return self._bank.sizes[self._order, ::-1].astype(np.int64)
 
     def load_image(self, i: int) -> Loaded:
         """Pixels of image ``i``, original (h, w), resized (h, w); overrides YOLOv5's reading from disk."""
@@ -96,42 +110,62 @@ class YoloDataset(LoadImagesAndLabels):  # type: ignore[misc]  # yolov5 ships no
 class DataStore:
     """Labels and images that all trainings of one process share, whatever their hyps.
 
-    A worker keeps its store over ``reset_config``, so that only the first trial reads labels and decodes images.
+    A worker keeps its store over ``reset_config``, so that only the first trial reads labels and maps images.
     """
 
     def __init__(self) -> None:
-        self._images: dict[tuple[str, str], LabelledImages] = {}
-        self._banks: dict[tuple[str, str, int, bool, bool], ImageBank] = {}
+        self._images: dict[tuple[str, str, ImagePolicy], LabelledImages] = {}
+        self._banks: dict[tuple[str, str, ImagePolicy, int, bool], ImageBank] = {}
+        self._on_device: dict[tuple[int, str], tuple[ImageBank, DeviceBank | None]] = {}
 
-    def images(self, data: DatasetYaml, split: str) -> LabelledImages:
-        """The labelled images of one split.
+    def images(self, data: DatasetYaml, split: str, policy: ImagePolicy = DEFAULT) -> LabelledImages:
+        """The labelled images of one split; which of them are left out does not depend on ``policy.cache``.
 
         Raises:
-            InputError: The split is missing or none of its images can be used.
+            DataMissingError: A file of the split is gone, or none of its images can be used.
+            ImageError: An image is broken, and ``policy`` is to fail.
+            InputError: The split is no key of the data.yaml, or a label names an unknown class.
         """
-        key = (str(data.file), split)
+        key = (str(data.file), split, policy)
         if key not in self._images:
-            self._images[key] = read_labels(data.images(split), len(data.names))
+            files = sorted(str(path) for path in data.images(split))
+            checked = check_images(files, manifest_sha256(data.file), _folder(policy))
+            skip = policy.broken_images == "skip"
+            self._images[key] = read_labels(checked, len(data.names), skip_broken=skip)
             for sentence in self._images[key].skipped:
                 logger.warning(sentence)
         return self._images[key]
 
-    def bank(self, data: DatasetYaml, split: str, image_size: int, *, augmented: bool, keep: bool) -> ImageBank:
-        """The pixels of one split at one image size; ``keep`` holds only where they fit into half the free memory."""
-        keep = keep and self._fits(data, split, image_size)
-        key = (str(data.file), split, image_size, augmented, keep)
+    def bank(
+        self, data: DatasetYaml, split: str, image_size: int, *, augmented: bool, policy: ImagePolicy = DEFAULT
+    ) -> ImageBank:
+        """The pixels of the images of one split, in their order, at one image size.
+
+        Raises:
+            DataMissingError, ImageError, InputError: As :meth:`images`.
+            WorkFailedError: An image changed since it was checked.
+        """
+        key = (str(data.file), split, policy, image_size, augmented)
         if key not in self._banks:
-            files = self.images(data, split).files
-            self._banks[key] = ImageBank(files, image_size, augmented=augmented, keep=keep)
+            images = self.images(data, split, policy)
+            content = BankContent(images.files, images.sizes, image_size, augmented, manifest_sha256(data.file))
+            self._banks[key] = open_bank(content, policy)
         return self._banks[key]
 
-    def _fits(self, data: DatasetYaml, split: str, image_size: int) -> bool:
-        shapes = self.images(data, split).shapes.astype(np.float64)
-        pixels = shapes.prod(axis=1) * (image_size / shapes.max(axis=1)) ** 2
-        needed, free = 3 * float(pixels.sum()), float(psutil.virtual_memory().available)
-        if needed > free / 2:
-            logger.warning("%s: %s takes %.1f GB and is read anew each time", data.file, split, needed / 1e9)
-        return needed <= free / 2
+    def on_device(self, bank: ImageBank, device: torch.device) -> DeviceBank | None:
+        """The pixels of a bank of this store in a GPU's memory; see :func:`trainable.device_bank.put_on_device`."""
+        key = (id(bank), str(device))
+        if key not in self._on_device:
+            self._on_device[key] = (bank, put_on_device(bank, device))  # holding the bank keeps its id its own
+        return self._on_device[key][1]
+
+
+def _folder(policy: ImagePolicy) -> CacheFolder | None:
+    try:
+        return disk_folder(policy.cache_dir)
+    except OSError as error:
+        logger.warning("each training checks all images for itself (%s); set train.cache_dir", error)
+        return None
 
 
 def _no_albumentations(image: Any, labels: Any) -> tuple[Any, Any]:  # noqa: ANN401  # yolov5's untyped protocol

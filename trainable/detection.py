@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from ray import tune
 
-from data_prep.errors import DivergedError
+from data_prep.errors import OutOfMemoryError
 from trainable.dataset import DataStore
+from trainable.failures import FAILURE, FAILURE_KIND, kind_of
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
+from trainable.memory import is_out_of_memory
 from trainable.settings import TrainSettings
 
 QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
@@ -24,49 +26,58 @@ class DetectionTrainable(tune.Trainable):
 
     The trial's configuration holds ``trial_number``, ``hyp`` (name to value), ``train`` (see
     :class:`trainable.settings.TrainSettings`) and ``checkpoint`` (path or URI of a checkpoint folder to go on from, or
-    None). A training that diverges is a result, not an error, because Ray would run an error again.
+    None). A training that is over for good (:mod:`trainable.failures`) is a result, not an error, because Ray would run
+    an error again.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Build the training; goes on from ``config["checkpoint"]`` if there is one.
-
-        Raises:
-            InputError: Model, weights, data set or device are not to be had.
-        """
+        """Build the training; goes on from ``config["checkpoint"]`` if there is one."""
         self._store = DataStore()
         self._start(config)
 
     def _start(self, config: dict[str, Any]) -> None:
-        settings = TrainSettings.from_mapping(config["train"])
-        self._loop: EpochLoop | None = EpochLoop(settings, Hyp.from_mapping(config["hyp"]), self._store)
-        if config.get("checkpoint"):
-            with tune.Checkpoint(config["checkpoint"]).as_directory() as folder:
-                self._loop.load(folder)
+        self._loop: EpochLoop | None = None
+        self._failure: dict[str, Any] | None = None
+        try:
+            settings, hyp = TrainSettings.from_mapping(config["train"]), Hyp.from_mapping(config["hyp"])
+            self._loop = EpochLoop(settings, hyp, self._store)
+            if config.get("checkpoint"):
+                with tune.Checkpoint(config["checkpoint"]).as_directory() as folder:
+                    self._loop.load(folder)
+        except Exception as error:
+            self._failure = _over(error, epoch=1)
 
     def step(self) -> dict[str, Any]:
         """Train one epoch; see :meth:`trainable.metrics.EpochMetrics.as_dict`.
 
-        A diverged training reports ``failure`` and a NaN ``fitness`` with ``done``. One that was restored after its
-        last epoch (its worker died before Ray had stopped it) reports that epoch once more.
+        One that is over for good reports ``failure``, ``failure_kind`` and a NaN ``fitness`` with ``done``. One that
+        was restored after its last epoch (its worker died before Ray had stopped it) reports that epoch once more.
         """
+        if self._failure is not None:
+            return self._failure
         loop = self._running()
         try:
             result = loop.last if loop.finished else loop.run_epoch().as_dict()
-        except DivergedError as error:
-            nothing = dict.fromkeys(QUALITY, math.nan)  # whichever of them the sweep looks at
-            return nothing | {"epoch": loop.epoch + 1, "failure": str(error), "done": True}
+        except Exception as error:
+            return _over(error, loop.epoch + 1)
         return result | {"done": loop.finished}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the training into ``checkpoint_dir``."""
-        self._running().save(checkpoint_dir)
+        """Write the training into ``checkpoint_dir``; nothing of one that is over.
+
+        Raises:
+            DiskFullError: There is no room.
+        """
+        if self._loop is not None:
+            self._loop.save(checkpoint_dir)
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from the folder that :meth:`save_checkpoint` wrote.
 
         Ray declares a dict as well, for trainables whose :meth:`save_checkpoint` returns one; this one's does not.
         """
-        self._running().load(str(checkpoint))
+        if self._loop is not None:
+            self._loop.load(str(checkpoint))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this process; labels and decoded images stay."""
@@ -88,3 +99,18 @@ class DetectionTrainable(tune.Trainable):
         gc.collect()
         with contextlib.suppress(RuntimeError):  # CUDA may be gone when a worker is being torn down
             torch.cuda.empty_cache()
+
+
+def _over(error: Exception, epoch: int) -> dict[str, Any]:
+    """The result of a training that ``error`` ends for good.
+
+    Raises:
+        Exception: ``error``, if the same trial may get further when it is tried again.
+    """
+    if is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
+        error = OutOfMemoryError(f"the model does not fit into memory ({error}); take a smaller one.")
+    kind = kind_of(error)
+    if kind is None:
+        raise error
+    nothing = dict.fromkeys(QUALITY, math.nan)  # whichever of them the sweep looks at
+    return nothing | {"epoch": epoch, FAILURE: str(error), FAILURE_KIND: kind, "done": True}

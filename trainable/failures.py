@@ -31,6 +31,6 @@ SHARED = frozenset({IMAGE, DATA})
 """Kinds that are no trial's own fault: every other trial would end in the same way, so the sweep stops."""
 
 
-def kind_of(error: HypsweepError) -> str | None:
+def kind_of(error: Exception) -> str | None:
     """The kind of a failure; None for one that may not happen again (a full disk, a lost node) and can be retried."""
     return next((kind for cls, kind in KINDS if isinstance(error, cls)), None)

@@ -1,75 +1,137 @@
-"""Decoded, resized images that the trainings of one process share.
+"""Decoded, resized images, shared by all trainings of a node or decoded each time.
 
-YOLOv5 resizes bilinearly where it augments and by area where it does not (``LoadImagesAndLabels.load_image``), so a
-bank belongs to one image size and one of the two.
+A bank belongs to one image size and one interpolation, because YOLOv5 resizes otherwise where it augments.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.errors import WorkFailedError
+from trainable.bank_build import BankContent, obtain
+from trainable.bank_decode import Image, Size, decode
+from trainable.bank_file import MappedBank, Sizes
+from trainable.bank_folder import CacheFolder, disk_folder, memory_folder
+from trainable.settings import TrainSettings
 
-Image = npt.NDArray[np.uint8]
-Loaded = tuple[Image, tuple[int, int], tuple[int, int]]
+logger = logging.getLogger(__name__)
+
+Loaded = tuple[Image, Size, Size]
+
+
+@dataclass(frozen=True)
+class ImagePolicy:
+    """How a training keeps images and what it does about broken ones.
+
+    Attributes:
+        cache:
+            ``disk`` or ``ram``: where the file lies that all trainings of a node share; ``none`` decodes each time.
+        cache_dir:
+            Folder on disk; None is the user's cache folder (:func:`trainable.bank_folder.disk_folder`).
+        broken_images:
+            ``skip`` leaves them out by name, ``fail`` raises.
+    """
+
+    cache: str = "disk"
+    cache_dir: str | None = None
+    broken_images: str = "skip"
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> ImagePolicy:
+        """What a training's settings say."""
+        return cls(settings.cache, settings.cache_dir, settings.broken_images)
 
 
 class ImageBank:
     """Images of one list, resized so that the longer side is ``image_size``.
 
+    It can be pickled and forked: another process maps the same file, and the pixels are never copied.
+
     Args:
-        files:
-            Image files; an index into this list names an image.
-        image_size:
-            Longer side in pixels.
-        augmented:
-            Whether the images are for augmented training; decides the interpolation.
-        keep:
-            Keep each image in memory once it was decoded.
+        content:
+            The images.
+        mapped:
+            Their pixels; None decodes them each time.
     """
 
-    def __init__(self, files: Sequence[str], image_size: int, *, augmented: bool, keep: bool) -> None:
-        self._files = files
-        self._image_size = image_size
-        self._augmented = augmented
-        self._kept: list[Loaded | None] | None = [None] * len(files) if keep else None
+    def __init__(self, content: BankContent, mapped: MappedBank | None = None) -> None:
+        self._content = content
+        self._mapped = mapped
+
+    def __len__(self) -> int:
+        return len(self._content.files)
+
+    @property
+    def flat(self) -> npt.NDArray[np.uint8] | None:
+        """All pixels as one read-only array of shape (bytes,); None where they are decoded each time.
+
+        Image i is ``flat[offsets[i]:][:3 * h * w].reshape(h, w, 3)`` with ``h, w = sizes[i]``.
+        """
+        return None if self._mapped is None else self._mapped.pixels
+
+    @property
+    def offsets(self) -> Sizes:
+        """Array of shape (images,): where each image begins in :attr:`flat`."""
+        return self._content.layout.offsets
+
+    @property
+    def sizes(self) -> Sizes:
+        """Array of shape (images, 2): height and width of the resized images in pixels."""
+        return self._content.layout.sizes
+
+    @property
+    def original_sizes(self) -> Sizes:
+        """Array of shape (images, 2): height and width of the files in pixels, after EXIF rotation."""
+        return self._content.layout.original_sizes
 
     def load(self, index: int) -> Loaded:
         """One image as (pixels of shape (h, w, 3), BGR; original (h, w); resized (h, w)).
 
-        The pixels may be shared: copy them before writing to them.
+        The pixels may be shared and read-only: copy them before writing to them.
 
         Raises:
-            WorkFailedError: The file cannot be decoded.
+            WorkFailedError: The file is to be decoded now and is not what it was when it was checked.
         """
-        if self._kept is None:
-            return self._decode(index)
-        kept = self._kept[index]
-        if kept is None:
-            kept = self._kept[index] = self._decode(index)
-        return kept
+        layout, content = self._content.layout, self._content
+        original, shape = layout.original(index), layout.shape(index)
+        if self._mapped is None:
+            pixels = decode(content.files[index], content.image_size, original, augmented=content.augmented)
+        else:
+            begin = int(layout.offsets[index])
+            pixels = self._mapped.pixels[begin : begin + shape[0] * shape[1] * shape[2]].reshape(shape)
+        return pixels, original, shape[:2]
 
-    def fill(self) -> None:
-        """Decode everything that is to be kept, so that processes that are forked afterwards share it."""
-        if self._kept is not None and any(kept is None for kept in self._kept):
-            with ThreadPoolExecutor() as pool:  # OpenCV lets go of Python's lock
-                list(pool.map(self.load, range(len(self._files))))
 
-    def _decode(self, index: int) -> Loaded:
-        image = cv2.imread(self._files[index])
-        if image is None:
-            raise WorkFailedError(f"{self._files[index]}: the image cannot be decoded; replace or remove it.")
-        height, width = image.shape[:2]
-        ratio = self._image_size / max(height, width)
-        if ratio != 1:
-            interpolation = cv2.INTER_LINEAR if self._augmented or ratio > 1 else cv2.INTER_AREA
-            size = (math.ceil(width * ratio), math.ceil(height * ratio))
-            image = cv2.resize(image, size, interpolation=interpolation)
-        pixels = np.asarray(image, dtype=np.uint8)
-        return pixels, (height, width), (pixels.shape[0], pixels.shape[1])
+def open_bank(content: BankContent, policy: ImagePolicy) -> ImageBank:
+    """The bank where ``policy`` wants it, or else in the other shared place, or else no file but decoding each time.
+
+    A warning says which and why. No place gets more than half of its free space; see
+    :meth:`trainable.bank_folder.CacheFolder.make_room`.
+
+    Raises:
+        WorkFailedError: An image changed since it was checked.
+    """
+    failed = []
+    for find in _places(policy):
+        try:
+            bank = ImageBank(content, obtain(content, find()))
+        except OSError as error:
+            failed.append(str(error))
+            continue
+        if failed:
+            logger.warning("images are kept in %s instead of `cache: %s` (%s)", find().path, policy.cache, failed[0])
+        return bank
+    if failed:
+        logger.warning("images are decoded anew each time instead of `cache: %s` (%s)", policy.cache, "; ".join(failed))
+    return ImageBank(content)
+
+
+def _places(policy: ImagePolicy) -> tuple[Callable[[], CacheFolder], ...]:
+    def disk() -> CacheFolder:
+        return disk_folder(policy.cache_dir)
+
+    return {"disk": (disk, memory_folder), "ram": (memory_folder, disk), "none": ()}[policy.cache]

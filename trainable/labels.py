@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_prep.errors import InputError
+from data_prep.errors import DataMissingError, ImageError, InputError
+from trainable.bank_check import CheckedImage
 from trainable.yolov5_parts import IMG_FORMATS, exif_size, img2label_paths, segments2boxes
 
 Array = npt.NDArray[np.float32]
@@ -32,34 +33,48 @@ class LabelledImages:
         segments:
             Per image a list of polygons of shape (points, 2), normalised; empty where the label holds boxes.
         shapes:
-            Array of shape (images, 2): width and height in pixels, after EXIF rotation.
+            Array of shape (images, 2): width and height in pixels, after EXIF rotation as YOLOv5 knows it (by a quarter
+            turn, without mirroring).
+        sizes:
+            Array of shape (images, 2): height and width in pixels, after EXIF rotation as OpenCV applies it.
         skipped:
-            One sentence for each image that was left out, as YOLOv5 leaves it out.
+            One sentence for each image that was left out.
     """
 
     files: tuple[str, ...]
     labels: tuple[Array, ...]
     segments: tuple[tuple[Array, ...], ...]
     shapes: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int64]
     skipped: tuple[str, ...]
 
 
-def read_labels(images: Sequence[Path], class_count: int) -> LabelledImages:
+def read_labels(images: Sequence[CheckedImage], class_count: int, *, skip_broken: bool = True) -> LabelledImages:
     """Read the labels of ``images``; the label of ``.../images/x.jpg`` is ``.../labels/x.txt``.
 
-    An image without a label file is background. An image that cannot be read, or whose label is no YOLO label, is
-    left out and named in ``skipped`` (as in YOLOv5's ``verify_image_label``).
+    An image without a label file is background. Broken is an image that cannot be decoded or whose label is no YOLO
+    label (as in YOLOv5's ``verify_image_label``).
+
+    Args:
+        images:
+            Image files and whether they can be decoded.
+        class_count:
+            Number of classes of the data set.
+        skip_broken:
+            Leave broken images out and name them in ``skipped``.
 
     Raises:
-        InputError: No image is left, or a label names a class that the data set does not have.
+        ImageError: An image is broken and is not to be left out.
+        DataMissingError: No image is left.
+        InputError: A label names a class that the data set does not have.
     """
-    files = sorted(str(path) for path in images)
+    ordered = sorted(images, key=lambda image: image.file)
     kept, skipped = [], []
-    for file, label_file in zip(files, img2label_paths(files), strict=True):
+    for image, label_file in zip(ordered, img2label_paths([image.file for image in ordered]), strict=True):
         try:
-            kept.append((file, *_read_one(file, Path(label_file))))
+            kept.append((image.file, *_read_one(image, Path(label_file)), (image.height, image.width)))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            skipped.append(f"{file}: left out: {error}")
+            skipped.append(f"{image.file}: left out: {error}")
             continue
         classes = kept[-1][1][:, 0]
         if len(classes) and classes.max() >= class_count:
@@ -67,14 +82,27 @@ def read_labels(images: Sequence[Path], class_count: int) -> LabelledImages:
                 f"{label_file}: class {int(classes.max())} is not among the {class_count} names of the data.yaml; "
                 "add the name or mend the label."
             )
+    if skipped and not skip_broken:
+        raise ImageError(_refusal(skipped))
     if not kept:
-        raise InputError(f"{files[0] if files else 'data set'}: no image can be used; {(skipped or ['none found'])[0]}")
+        first = ordered[0].file if ordered else "data set"
+        raise DataMissingError(f"{first}: no image can be used; {(skipped or ['none found'])[0]}")
     columns = list(zip(*kept, strict=True))
-    return LabelledImages(columns[0], columns[1], columns[2], np.array(columns[3]), tuple(skipped))
+    return LabelledImages(
+        columns[0], columns[1], columns[2], np.array(columns[3]), np.array(columns[4]), tuple(skipped)
+    )  # fmt: skip
 
 
-def _read_one(file: str, label_file: Path) -> tuple[Array, tuple[Array, ...], tuple[int, int]]:
-    with Image.open(file) as image:
+def _refusal(skipped: Sequence[str]) -> str:
+    others = f" (and {len(skipped) - 1} more)" if len(skipped) > 1 else ""
+    reason = skipped[0].replace(": left out: ", ": ", 1)
+    return f"{reason}{others}; mend or remove it, or set train.broken_images to skip."
+
+
+def _read_one(checked: CheckedImage, label_file: Path) -> tuple[Array, tuple[Array, ...], tuple[int, int]]:
+    if checked.flaw is not None:
+        raise ValueError(f"the image {checked.flaw}")
+    with Image.open(checked.file) as image:
         image.verify()
         width, height = exif_size(image)
         kind = str(image.format).lower()

@@ -6,6 +6,10 @@ holds it to that. It knows nothing of Ray.
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,21 +17,26 @@ from typing import Any
 
 import torch
 
-from data_prep.errors import DivergedError, WorkFailedError
+from data_prep.errors import DivergedError, OutOfMemoryError, WorkFailedError
 from trainable import rng
 from trainable.batches import EpochBatches
 from trainable.checkpoint import read_checkpoint, write_checkpoint
 from trainable.dataset import DataStore
 from trainable.hyp import Hyp
+from trainable.memory import is_out_of_memory, peak, release, watch
 from trainable.metrics import EpochMetrics, Evaluation, Losses
 from trainable.parts import set_up
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
 
+logger = logging.getLogger(__name__)
+
 GRADIENT_NORM = 10.0
+EXPLOSION = 100.0
+"""A training whose mean loss in an epoch is so many times that of its very first batch has diverged."""
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
 # What may differ between the two halves of a training: where things lie, and on what it runs.
-PLACES = ("data", "weights", "device", "amp", "workers", "cache")
+PLACES = ("data", "weights", "device", "amp", "workers", "cache", "cache_dir", "broken_images")
 
 
 class EpochLoop:
@@ -56,11 +65,13 @@ class EpochLoop:
 
     def __init__(self, settings: TrainSettings, hyp: Hyp, store: DataStore | None = None) -> None:
         self.settings, self.hyp = settings, hyp
-        self.parts = set_up(settings, hyp, store or DataStore())
+        self._store = store or DataStore()
+        self.parts = set_up(settings, hyp, self._store)
         self.epoch = 0
         self.last: dict[str, Any] = {}
         self._accumulation = settings.accumulation
         self._last_step = -1
+        self._first_loss: torch.Tensor | None = None
         self._streams = rng.capture()
 
     @property
@@ -69,16 +80,29 @@ class EpochLoop:
         return self.epoch >= self.settings.epochs
 
     def run_epoch(self) -> EpochMetrics:
-        """Train one epoch and validate the EMA weights.
+        """Train one epoch and validate the EMA weights; with half the batch, from its start, where memory runs out.
 
         Raises:
-            DivergedError: The loss or the weights are NaN or infinite; the loop is of no more use.
+            DivergedError: Loss or weights are NaN or infinite, or the loss exploded; the loop is of no more use.
+            OutOfMemoryError: Not even a batch of one image fits into memory.
             WorkFailedError: The last epoch was already run, or an image cannot be decoded.
         """
         if self.finished:
             raise WorkFailedError(f"all {self.settings.epochs} epochs were run; there is nothing left to train.")
+        start = to_host(self.state_dict())
+        while True:
+            try:
+                return self._run_epoch()
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Out of the handler: the error's traceback kept the tensors of the failed batch alive.
+            self._halve_batch(start)
+
+    def _run_epoch(self) -> EpochMetrics:
         rng.restore(self._streams)
         parts, started = self.parts, time.perf_counter()
+        watch(parts.device)
         losses = self._train()
         trained = time.perf_counter()
         rates = tuple(float(group["lr"]) for group in parts.optimizer.param_groups)
@@ -87,16 +111,44 @@ class EpochLoop:
         found = self.evaluate(parts.val) if parts.val else None
         self.epoch += 1
         self._streams = rng.capture()
-        seconds = time.perf_counter() - started
-        speed = len(parts.train.dataset) / max(trained - started, 1e-9)
-        metrics = EpochMetrics(self.epoch, found, losses, rates, seconds, speed, parts.skipped_images)
+        metrics = EpochMetrics(
+            epoch=self.epoch,
+            evaluation=found,
+            train=losses,
+            learning_rates=rates,
+            epoch_seconds=time.perf_counter() - started,
+            images_per_second=len(parts.train.dataset) / max(trained - started, 1e-9),
+            batch_size=self.settings.batch_size,
+            gpu_memory=peak(parts.device),
+            skipped_images=parts.skipped_images,
+        )
         self.last = metrics.as_dict()
         return metrics
 
+    def _halve_batch(self, start: dict[str, Any]) -> None:
+        """Build the training anew with half the batch and twice the accumulation, at the state ``start``."""
+        size = self.settings.batch_size
+        if size == 1:
+            raise OutOfMemoryError(
+                f"train.image_size {self.settings.image_size}: {self.settings.model} does not fit into memory even "
+                "with one image per batch; take a smaller image size or model, or fewer trials per GPU."
+            )
+        logger.warning("out of memory with a batch of %d: going on with %d", size, size // 2)
+        self._rebuild(size // 2)
+        self.load_state_dict(start)
+
+    def _rebuild(self, batch_size: int) -> None:
+        device = self.parts.device
+        del self.parts
+        gc.collect()
+        release(device)
+        self.settings = dataclasses.replace(self.settings, batch_size=batch_size)
+        self.parts = set_up(self.settings, self.hyp, self._store)
+
     def evaluate(self, batches: EpochBatches) -> Evaluation:
         """Judge the EMA weights as they are."""
-        parts, images = self.parts, batches.epoch(self.epoch)
-        return evaluate(parts.ema.ema, images, parts.compute_loss, parts.data.names, parts.device, amp=parts.amp)
+        parts = self.parts
+        return evaluate(parts.ema.ema, batches.epoch(self.epoch), parts.compute_loss, parts.data.names, parts.precision)
 
     def _train(self) -> Losses:
         """One pass over the training batches; the mean losses."""
@@ -107,6 +159,8 @@ class EpochLoop:
         mean = torch.zeros(3, device=parts.device)
         for index, items in enumerate(self._steps()):
             mean = (mean * index + items) / (index + 1)
+            if self._first_loss is None:
+                self._first_loss = items.sum()
             # Asking a GPU for a number makes it wait, so only a CPU is asked at each batch.
             if parts.device.type == "cpu" or index + 1 == len(parts.train):
                 self._stop_if_diverged(mean)
@@ -115,14 +169,12 @@ class EpochLoop:
     def _steps(self) -> Iterator[torch.Tensor]:
         """Train batch by batch; yields the three losses of each, shape (3,)."""
         parts = self.parts
-        for index, (images, targets, _, _) in enumerate(parts.train.epoch(self.epoch)):
+        for index, batch in enumerate(parts.train.epoch(self.epoch)):
             iteration = index + len(parts.train) * self.epoch
-            pixels = images.to(parts.device, non_blocking=True).float() / 255
             warm = parts.schedule.warm_up(parts.optimizer, iteration, self.epoch)
             self._accumulation = warm if warm is not None else self._accumulation
-            with torch.autocast(parts.device.type, enabled=parts.amp):
-                loss, items = parts.compute_loss(parts.model(pixels), targets.to(parts.device))
-            parts.scaler.scale(loss).backward()
+            loss, items = parts.forward(batch)
+            parts.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch left it untyped
             if iteration - self._last_step >= self._accumulation:
                 self._step()
                 self._last_step = iteration
@@ -131,14 +183,15 @@ class EpochLoop:
     def _step(self) -> None:
         parts = self.parts
         parts.scaler.unscale_(parts.optimizer)
-        torch.nn.utils.clip_grad_norm_(parts.model.parameters(), max_norm=GRADIENT_NORM)
+        torch.nn.utils.clip_grad_norm_(parts.model.parameters(), max_norm=GRADIENT_NORM, foreach=parts.fast or None)
         parts.scaler.step(parts.optimizer)
         parts.scaler.update()
         parts.optimizer.zero_grad()
         parts.ema.update(parts.model)
 
     def _stop_if_diverged(self, mean: torch.Tensor) -> None:
-        if bool(torch.isfinite(mean).all()):
+        first = float(self._first_loss) if self._first_loss is not None else math.inf
+        if bool(torch.isfinite(mean).all()) and float(mean.sum()) <= EXPLOSION * first:
             return
         box, obj, cls = mean.tolist()
         raise DivergedError(
@@ -176,7 +229,9 @@ class EpochLoop:
             "optimizer": parts.optimizer.state_dict(),
             "scaler": parts.scaler.state_dict(),
             "streams": self._streams,
-            "order": parts.train.generator.get_state(),
+            "data": parts.train.state_dict(),
+            "first_loss": self._first_loss,
+            "batches": len(parts.train),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -190,10 +245,12 @@ class EpochLoop:
         parts.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"]:  # empty where the first half ran without mixed precision, on a CPU say
             parts.scaler.load_state_dict(state["scaler"])
-        parts.train.generator.set_state(state["order"])
-        self._streams = state["streams"]
-        self.epoch, self._last_step = state["epoch"], state["last_step"]
-        self._accumulation = state["accumulation"]
+        parts.train.load_state_dict(state["data"])
+        self._streams, self._first_loss = state["streams"], state["first_loss"]
+        self.epoch, self._accumulation = state["epoch"], state["accumulation"]
+        # Counted in batches since the start: those of the checkpoint may have been larger.
+        waiting = state["epoch"] * state["batches"] - state["last_step"]
+        self._last_step = state["epoch"] * len(parts.train) - round(waiting * len(parts.train) / state["batches"])
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint (see :mod:`trainable.checkpoint`).
@@ -217,6 +274,9 @@ class EpochLoop:
         """
         tensors, readable = read_checkpoint(folder)
         self._refuse_stranger(folder, readable)
+        size = readable["train"]["batch_size"]
+        if size != self.settings.batch_size:
+            self._rebuild(size)
         try:
             self.load_state_dict(tensors)
             self.last = readable["metrics"]
@@ -231,8 +291,25 @@ class EpochLoop:
         for group, mine in (("hyp", self.hyp.as_dict()), ("train", self.settings.as_dict())):
             theirs = readable.get(group) or {}
             for name in mine.keys() | theirs.keys():
-                if name not in PLACES and mine.get(name) != theirs.get(name):
+                smaller = name == "batch_size" and _is_halved(theirs.get(name), self.settings.batch_size)
+                if name not in PLACES and not smaller and mine.get(name) != theirs.get(name):
                     raise WorkFailedError(
                         f"{folder}: is a checkpoint of another training ({group}.{name} is {theirs.get(name)!r} there "
                         f"and {mine.get(name)!r} here); go on from one of this training, or start it anew."
                     )
+
+
+def _is_halved(size: object, whole: int) -> bool:
+    """Whether ``size`` is what is left of a batch of ``whole`` after memory ran out, once or more often."""
+    return isinstance(size, int) and 1 <= size < whole and size in {whole >> times for times in range(1, 20)}
+
+
+def to_host(state: Any) -> Any:  # noqa: ANN401  # nested mappings and lists of tensors and numbers
+    """A copy of a state in the host's memory."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: to_host(value) for key, value in state.items()}
+    if isinstance(state, list | tuple):
+        return type(state)(to_host(value) for value in state)
+    return state

@@ -83,6 +83,10 @@ class EpochMetrics:
     """Training and validation together."""
     images_per_second: float
     """Training images per second of training, without validation."""
+    batch_size: int = 0
+    """Images per forward pass; less than configured where memory ran out."""
+    gpu_memory: tuple[int, int] | None = None
+    """Most bytes of GPU memory that this process held in the epoch, and those of the GPU; None on a CPU."""
     skipped_images: int = 0
     """Images of both splits that were left out because they or their labels are broken."""
 
@@ -91,7 +95,9 @@ class EpochMetrics:
         flat: dict[str, Any] = {"epoch": self.epoch} | self.train.as_dict("train")
         flat |= {f"lr_{group}": value for group, value in zip(LR_GROUPS, self.learning_rates, strict=True)}
         flat |= {"epoch_seconds": self.epoch_seconds, "images_per_second": self.images_per_second}
-        flat["skipped_images"] = self.skipped_images
+        flat |= {"batch_size": self.batch_size, "skipped_images": self.skipped_images}
+        if self.gpu_memory is not None:
+            flat["gpu_memory_peak"], flat["gpu_memory_total"] = self.gpu_memory
         return flat | (self.evaluation.as_dict() if self.evaluation else {})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,20 @@ import torch
 
 from data_prep.dataset import DatasetYaml, read_data_yaml
 from data_prep.errors import InputError
+from trainable.augmented import AugmentedBatches, PolygonBatches
 from trainable.batches import EpochBatches
 from trainable.dataset import DataStore, YoloDataset
+from trainable.downloads import find_weights
+from trainable.ema import ForeachEMA
+from trainable.forward import ExactForward, FastForward, Forward
 from trainable.hyp import Hyp
+from trainable.image_bank import ImagePolicy
+from trainable.loss import MatchedLoss, Matcher
+from trainable.precision import Precision, choose_precision
 from trainable.schedule import Schedule
 from trainable.settings import TrainSettings
-from trainable.weights import build_model, load_state, transfer
+from trainable.weights import build_model, load_state
+from trainable.weights_transfer import start_from
 from trainable.yolov5_parts import (
     ComputeLoss,
     DetectionModel,
@@ -28,6 +36,8 @@ from trainable.yolov5_parts import (
     smart_optimizer,
 )
 
+TrainBatches = EpochBatches | AugmentedBatches | PolygonBatches
+
 
 @dataclass(frozen=True)
 class TrainingParts:
@@ -35,15 +45,21 @@ class TrainingParts:
 
     data: DatasetYaml
     device: torch.device
-    amp: bool
+    precision: Precision
     model: DetectionModel
     ema: ModelEMA
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     schedule: Schedule
-    train: EpochBatches
+    train: TrainBatches
     val: EpochBatches | None
+    forward: Forward
     compute_loss: ComputeLoss
+
+    @property
+    def fast(self) -> bool:
+        """Whether this is the fast path."""
+        return isinstance(self.forward, FastForward)
 
     @property
     def skipped_images(self) -> int:
@@ -79,31 +95,42 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     if settings.optimizer != "SGD" and hyp.momentum >= 1:
         raise InputError(f"hyp `momentum` is {hyp.momentum:g}: {settings.optimizer} needs it below 1.")
     device = select_device(settings.device)
+    precision = choose_precision(settings, device)
     data = read_data_yaml(Path(settings.data))
     init_seeds(settings.seed, deterministic=device.type == "cpu")
-    model = create_model(settings, hyp, len(data.names)).to(device)
+    model = create_model(settings, hyp, len(data.names)).to(device, memory_format=precision.format)
     stride, image_size = input_size(model, settings)
-    # The brackets are YOLOv5's: without them the last bit differs at some batch sizes.
-    decay = hyp.weight_decay * (settings.batch_size * settings.accumulation / settings.nominal_batch_size)
-    optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = hyp.lr0
-    ema = ModelEMA(model)
-    train = _train_batches(settings, hyp, data, store, image_size)
+    optimizer = _optimizer(model, settings, hyp)
+    ema = (ForeachEMA if settings.path == "fast" else ModelEMA)(model)
+    dataset = _train_dataset(settings, hyp, data, store, image_size)
     val = None
     if settings.val_split is not None:
         val = _val_batches(settings, settings.val_split, data, store, image_size, stride)
     if settings.autoanchor:
-        check_anchors(train.dataset, model=model, thr=hyp.anchor_t, imgsz=image_size)
+        check_anchors(dataset, model=model, thr=hyp.anchor_t, imgsz=image_size)
     model.half().float()  # YOLOv5: "pre-reduce anchor precision"; it rounds the weights, too
     attach(model, scaled_hyp(hyp, settings, model, len(data.names), image_size), data.names)
-    weights = labels_to_class_weights(train.dataset.labels, model.nc)
+    weights = labels_to_class_weights(dataset.labels, model.nc)
     model.class_weights = weights.to(device) * model.nc
-    amp = settings.amp and device.type == "cuda"
+    loss = ComputeLoss(model)
+    train, forward = _train_batches(settings, hyp.as_dict(), dataset, store, model, loss, precision)
     return TrainingParts(
-        data, device, amp, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=amp),
-        Schedule(hyp, settings, len(train)), train, val, ComputeLoss(model),
+        data, device, precision, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=precision.scaled),
+        Schedule(hyp, settings, len(train)), train, val, forward, loss,
     )  # fmt: skip
+
+
+def _optimizer(model: DetectionModel, settings: TrainSettings, hyp: Hyp) -> torch.optim.Optimizer:
+    """YOLOv5's optimizer and parameter groups."""
+    # The brackets are YOLOv5's: without them the last bit differs at some batch sizes.
+    decay = hyp.weight_decay * (settings.batch_size * settings.accumulation / settings.nominal_batch_size)
+    optimizer: torch.optim.Optimizer = smart_optimizer(model, settings.optimizer, hyp.lr0, hyp.momentum, decay)
+    for group in optimizer.param_groups:
+        group["initial_lr"] = hyp.lr0
+        # Not `fused`: on a CPU it pairs elements by their place in memory and is silently wrong where the strides of a
+        # weight and of its momentum differ, as they may after a checkpoint (torch 2.14).
+        group["foreach"] = settings.path == "fast" or None
+    return optimizer
 
 
 def create_model(settings: TrainSettings, hyp: Hyp, class_count: int) -> DetectionModel:
@@ -111,41 +138,67 @@ def create_model(settings: TrainSettings, hyp: Hyp, class_count: int) -> Detecti
 
     Raises:
         InputError: There is no such model, or the weights are none of it.
+        WorkFailedError: The weights cannot be fetched now.
     """
     # A bad weights file is found before the time to build a model is spent; it draws no random number.
-    state = load_state(settings.weights) if settings.weights else None
+    weights = find_weights(settings.weights, settings.weights_sha256) if settings.weights else None
+    state = load_state(weights) if weights else None
     model = build_model(settings.model, class_count, hyp.anchors)
     if state is not None:
-        taken, _ = transfer(model, state, keep_anchors=bool(hyp.anchors))
-        if taken == 0:
-            raise InputError(f"{settings.weights}: no tensor fits {settings.model}; give weights of that model.")
+        start_from(model, state, keep_anchors=bool(hyp.anchors), weights=str(weights), name=settings.model)
     for parameter in model.parameters():
         parameter.requires_grad = True
     return model
 
 
-def _train_batches(
+def _train_dataset(
     settings: TrainSettings, hyp: Hyp, data: DatasetYaml, store: DataStore, image_size: int
-) -> EpochBatches:
-    images = store.images(data, settings.train_split)
+) -> YoloDataset:
+    policy = ImagePolicy.of(settings)
+    images = store.images(data, settings.train_split, policy)
     if not any(len(labels) for labels in images.labels):
         raise InputError(f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from.")
-    bank = store.bank(data, settings.train_split, image_size, augmented=True, keep=settings.cache == "ram")
-    dataset = YoloDataset(images, bank, image_size=image_size, batch_size=settings.batch_size, hyp=hyp.as_dict())
-    return EpochBatches(dataset, settings.batch_size, shuffle=True, seed=settings.seed, workers=settings.workers)
+    bank = store.bank(data, settings.train_split, image_size, augmented=True, policy=policy)
+    return YoloDataset(images, bank, image_size=image_size, batch_size=settings.batch_size, hyp=hyp.as_dict())
+
+
+def _train_batches(
+    settings: TrainSettings,
+    hyp: Mapping[str, float],
+    dataset: YoloDataset,
+    store: DataStore,
+    model: DetectionModel,
+    loss: ComputeLoss,
+    precision: Precision,
+) -> tuple[TrainBatches, Forward]:
+    """The training batches of the chosen path, and what computes the loss of one."""
+    size, seed = settings.batch_size, settings.seed
+    if settings.path == "fast" and not any(dataset.segments):
+        matcher = Matcher(model, dataset.img_size)
+        threads, pin = max(settings.workers, 1), precision.device.type == "cuda"
+        bank = store.on_device(dataset.bank, precision.device)
+        augmented = AugmentedBatches(
+            dataset, hyp, size, seed=seed, matcher=matcher, threads=threads, pin=pin, bank=bank
+        )
+        return augmented, FastForward(model, MatchedLoss(loss), precision)
+    plain = EpochBatches(dataset, size, shuffle=True, seed=seed, workers=settings.workers)
+    if settings.path == "exact":
+        return plain, ExactForward(model, loss, precision)
+    return PolygonBatches(plain, Matcher(model, dataset.img_size)), FastForward(model, MatchedLoss(loss), precision)
 
 
 def _val_batches(
     settings: TrainSettings, split: str, data: DatasetYaml, store: DataStore, image_size: int, stride: int
 ) -> EpochBatches:
     """Validation batches of twice the training's size, rectangular and padded by half a stride, as YOLOv5 has them."""
-    images = store.images(data, split)
-    bank = store.bank(data, split, image_size, augmented=False, keep=settings.cache == "ram")
+    policy = ImagePolicy.of(settings)
+    images = store.images(data, split, policy)
+    bank = store.bank(data, split, image_size, augmented=False, policy=policy)
     batch_size = settings.batch_size * 2
     dataset = YoloDataset(
         images, bank, image_size=image_size, batch_size=batch_size, hyp=None, rect=True, stride=stride, pad=0.5
     )
-    return EpochBatches(dataset, batch_size, shuffle=False, workers=settings.workers)
+    return EpochBatches(dataset, batch_size, shuffle=False, workers=settings.workers, threads=1)
 
 
 def scaled_hyp(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_prep.dataset import read_data_yaml
+from data_prep.errors import InputError, WorkFailedError
 from trainable.hyp import Hyp
 from trainable.parts import create_model, select_device
 from trainable.settings import TrainSettings
@@ -21,4 +22,7 @@ def preflight(settings: TrainSettings, hyp: Hyp) -> None:
     for split in (settings.train_split, settings.val_split):
         if split is not None:
             data.images(split)
-    create_model(settings, hyp, len(data.names))
+    try:
+        create_model(settings, hyp, len(data.names))
+    except WorkFailedError as error:  # a trial is tried again; before the first one the user can do something about it
+        raise InputError(str(error)) from error

@@ -33,15 +33,20 @@ class Schedule:
         return max(round(self.hyp.warmup_epochs * self.batches_per_epoch), self.settings.min_warmup_iterations)
 
     def lr_factor(self, epoch: int) -> float:
-        """Learning rate of ``epoch`` (from 0) as a fraction of ``lr0``: 1 at the start, ``lrf`` at the end."""
+        """Share of ``lr0`` at ``epoch``, YOLOv5's ``lf``: from 1 at 0 to ``lrf`` at the last epoch's end."""
         if self.settings.lr_schedule == "linear":
             return (1 - epoch / self.settings.epochs) * (1.0 - self.hyp.lrf) + self.hyp.lrf
         return float(one_cycle(1, self.hyp.lrf, self.settings.epochs)(epoch))
 
     def start_epoch(self, optimizer: torch.optim.Optimizer, epoch: int) -> None:
-        """Set the learning rates that ``epoch`` (from 0) starts with."""
+        """Set the learning rates that ``epoch`` (from 0) starts with, and keeps after the warm-up.
+
+        They are those of the epoch before: YOLOv5 puts its scheduler back by one ("do not move") and steps it after
+        each epoch. Its warm-up goes by the epoch's own factor, and so does ours.
+        """
+        factor = self.lr_factor(max(epoch - 1, 0))
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * self.lr_factor(epoch)
+            group["lr"] = group["initial_lr"] * factor
 
     def warm_up(self, optimizer: torch.optim.Optimizer, iteration: int, epoch: int) -> int | None:
         """Set what batch ``iteration`` (from 0, since the start) is trained with, if it lies in the warm-up.

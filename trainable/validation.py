@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from trainable.batches import Batch
+from trainable.matching import match_detections
 from trainable.metrics import Evaluation, Losses, evaluate_matches
-from trainable.yolov5_parts import non_max_suppression, process_batch, scale_boxes, xywh2xyxy
+from trainable.nms import suppress
+from trainable.precision import Precision
+from trainable.yolov5_parts import DetectionModel, scale_boxes, xywh2xyxy
 
-CONFIDENCE = 0.001
-NMS_IOU = 0.6
-MAX_DETECTIONS = 300
+IOU_LEVELS = torch.linspace(0.5, 0.95, 10).numpy()
 
-Match = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+Match = tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 """Of one image: correct (predictions, 10) bool, confidence, predicted class (predictions,), label class (labels,)."""
 
 
@@ -24,13 +27,11 @@ Letterbox = tuple[tuple[int, int], tuple[tuple[float, float], tuple[float, float
 
 
 def evaluate(
-    model: torch.nn.Module,
+    model: DetectionModel,
     batches: Iterable[Batch],
     compute_loss: Any,  # noqa: ANN401  # yolov5 ships no types
     names: Sequence[str],
-    device: torch.device,
-    *,
-    amp: bool = False,
+    precision: Precision,
 ) -> Evaluation:
     """Judge ``model`` on ``batches``.
 
@@ -41,73 +42,56 @@ def evaluate(
 
     Args:
         model:
-            A YOLOv5 detection model on ``device``; left in evaluation mode.
+            A YOLOv5 detection model on the device of ``precision``; left in evaluation mode.
         batches:
             The validation batches.
         compute_loss:
             YOLOv5's loss.
         names:
             Class names.
-        device:
-            Where to compute.
-        amp:
-            Mixed precision; on a GPU only.
+        precision:
+            Where and in which precision to compute.
 
     Returns:
         Metrics over all classes and per class, and the losses.
     """
     model.eval()
-    iou_levels = torch.linspace(0.5, 0.95, 10, device=device)
-    losses, count = torch.zeros(3, device=device), 0
-    matches: list[Match] = []
+    losses, count = torch.zeros(3, device=precision.device), 0
+    empty = np.zeros(0, np.float32)
+    matches: list[Match] = [(np.zeros((0, len(IOU_LEVELS)), bool), empty, empty, empty)]
     with torch.inference_mode():
         for images, labels, _, shapes in batches:
-            pixels = images.to(device, non_blocking=True).float() / 255
-            targets = labels.to(device)
-            with torch.autocast(device.type, enabled=amp and device.type == "cuda"):
+            pixels, targets = precision.pixels(images), labels.to(precision.device)
+            with precision.computing(model):
                 predictions, layers = model(pixels)
             losses += compute_loss([layer.float() for layer in layers], targets)[1]
             count += 1
-            matches += _match_batch(predictions.float(), targets, pixels.shape[2:], shapes, iou_levels)
-    matches.append((torch.zeros(0, 10, dtype=torch.bool, device=device), *torch.zeros(3, 0, device=device)))
-    correct, confidence, predicted, labelled = (
-        torch.cat(column, 0).cpu().numpy() for column in zip(*matches, strict=True)
-    )
+            matches += _match_batch(predictions.float(), labels, pixels.shape[2:], shapes)
+    correct, confidence, predicted, labelled = (np.concatenate(column) for column in zip(*matches, strict=True))
     overall, per_class = evaluate_matches(correct, confidence, predicted, labelled, names)
     return Evaluation(overall, per_class, Losses(*(losses / max(count, 1)).tolist()))
 
 
 def _match_batch(
-    predictions: torch.Tensor,
-    targets: torch.Tensor,
-    size: torch.Size,
-    shapes: Sequence[Any],
-    levels: torch.Tensor,
+    predictions: torch.Tensor, labels: torch.Tensor, size: torch.Size, shapes: Sequence[Letterbox]
 ) -> list[Match]:
     """Match the predictions of one batch, shape (images, candidates, 5 + classes), to its labels, per image."""
     height, width = size
-    targets = targets.clone()
-    targets[:, 2:] *= torch.tensor((width, height, width, height), device=targets.device)
+    targets = labels.clone()
+    targets[:, 2:] *= torch.tensor((width, height, width, height))
     matches = []
-    for index in range(predictions.shape[0]):
-        found = non_max_suppression(
-            predictions[index : index + 1], CONFIDENCE, NMS_IOU, multi_label=True, max_det=MAX_DETECTIONS
-        )[0]
-        labels = targets[targets[:, 0] == index, 1:]
-        if len(labels) or len(found):
-            correct = _correct(found, labels, size, shapes[index], levels)
-            matches.append((correct, found[:, 4], found[:, 5], labels[:, 0]))
+    for index, prediction in enumerate(predictions):
+        found = suppress(prediction).cpu()
+        wanted = targets[targets[:, 0] == index, 1:]
+        if len(wanted) or len(found):
+            correct = _correct(found, wanted, size, shapes[index])
+            matches.append((correct, found[:, 4].numpy(), found[:, 5].numpy(), wanted[:, 0].numpy()))
     return matches
 
 
-def _correct(
-    found: torch.Tensor, labels: torch.Tensor, size: torch.Size, shape: Letterbox, levels: torch.Tensor
-) -> torch.Tensor:
+def _correct(found: torch.Tensor, labels: torch.Tensor, size: torch.Size, shape: Letterbox) -> npt.NDArray[np.bool_]:
     """Which predictions match a label at which IoU, shape (predictions, 10), in pixels of the original image."""
-    if not len(labels) or not len(found):
-        return torch.zeros(len(found), len(levels), dtype=torch.bool, device=levels.device)
-    native, boxes = found.clone(), xywh2xyxy(labels[:, 1:5])
-    scale_boxes(size, native[:, :4], shape[0], shape[1])
+    native, boxes = found[:, :4].clone(), xywh2xyxy(labels[:, 1:5])
+    scale_boxes(size, native, shape[0], shape[1])
     scale_boxes(size, boxes, shape[0], shape[1])
-    correct: torch.Tensor = process_batch(native, torch.cat((labels[:, 0:1], boxes), 1), levels)
-    return correct
+    return match_detections(native, found[:, 5], boxes, labels[:, 0], IOU_LEVELS)

@@ -1,34 +1,42 @@
-"""Weights in and out: allow-listed loading of any YOLOv5 checkpoint, and the stripped file that stock YOLOv5 reads.
+"""Weights in and out: the tensors of any YOLOv5 checkpoint, and the stripped file that stock YOLOv5 reads.
 
-Loading runs nothing: ``torch.load(weights_only=True)`` with an allow-list of the classes that a YOLOv5 checkpoint
-names, and the model is always built from the definition that ships with the yolov5 package, never from the YAML
-inside a checkpoint, because ``parse_model`` evaluates the strings of that YAML.
+Loading runs nothing: the file is gone through first (:mod:`trainable.weights_archive` and
+:mod:`trainable.weights_pickle`), then ``torch.load(weights_only=True)`` puts stand-ins in the place of YOLOv5's
+classes. The model is always built from the definition that ships with the yolov5 package, never from the YAML inside a
+checkpoint, because ``parse_model`` evaluates the strings of that YAML.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from data_prep.errors import InputError
-from data_prep.files import write_atomically
+from data_prep.text import printable
+from trainable.durable import replacing
 from trainable.models import model_names, model_yaml
-from trainable.yolov5_parts import DetectionModel, intersect_dicts, pickled_classes, version
+from trainable.weights_archive import open_archive
+from trainable.weights_pickle import ARRAYS, check_pickle
+from trainable.weights_transfer import TransferReport, transfer
+from trainable.yolov5_parts import DetectionModel, pickled_classes, version
 
-# torch modules that YOLOv5's own classes are made of, and what a pickled `class_weights` array needs.
+__all__ = ["TransferReport", "build_model", "load_state", "save_stripped", "transfer"]
+
+# torch modules that YOLOv5's own classes are made of.
 TORCH_CLASSES = (
     nn.AvgPool2d, nn.BatchNorm2d, nn.Conv2d, nn.ConvTranspose2d, nn.Dropout, nn.Hardswish, nn.Identity, nn.LayerNorm,
     nn.LeakyReLU, nn.Linear, nn.MaxPool2d, nn.ModuleList, nn.MultiheadAttention, nn.ReLU, nn.ReLU6, nn.Sequential,
-    nn.SiLU, nn.Sigmoid, nn.Upsample, nn.ZeroPad2d,
+    nn.SiLU, nn.Sigmoid, nn.Upsample, nn.ZeroPad2d, nn.modules.linear.NonDynamicallyQuantizableLinear,
 )  # fmt: skip
+MAX_DEPTH = 32  # of modules in modules; YOLOv5 has 7
+MAX_MODULES = 20_000  # yolov5x6 has 1100
 
 
 def build_model(name: str, class_count: int, anchors: float | None = None) -> DetectionModel:
@@ -57,44 +65,26 @@ def load_state(path: str | Path) -> dict[str, torch.Tensor]:
     """The float32 state_dict of a YOLOv5 checkpoint: official, our own stripped one, or a plain state_dict.
 
     Raises:
-        InputError: The file is missing, or holds no YOLOv5 weights, or names classes that no YOLOv5 checkpoint needs.
+        InputError: The file is missing, holds no YOLOv5 weights or does anything else than hold weights, or they are
+            NaN or infinite.
     """
+    path = Path(path)
+    if path.exists() and not path.is_file():  # to open a FIFO would be to wait for it
+        raise InputError(f"{path}: the weights are no file; give the path of a .pt file.")
     try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: the weights cannot be read ({error.strerror}); give the path of a .pt file."
-        ) from error
-    try:
-        with torch.serialization.safe_globals(_allowed()):
-            checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        state = _state_dict(checkpoint)
-    # A damaged or foreign file makes torch's unpickler raise nearly anything; nothing of it has been run.
+        state = dict(_dense(name, value) for name, value in _tensors(_load(path)))
+        _check_overlap(state.values())  # before anything is computed with them
+        _check_finite(state)
+        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: the weights cannot be read (there is no such file); correct the path.") from error
+    # A damaged or foreign file makes zipfile and torch raise nearly anything; nothing of it has been run.
     except Exception as error:
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        lines = str(error).strip().splitlines()
+        reason = printable(lines[0][:160]) if lines else type(error).__name__
         raise InputError(
             f"{path}: is no YOLOv5 checkpoint ({reason}); give a .pt file of YOLOv5 or hypsweep."
         ) from error
-    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
-
-
-def transfer(model: nn.Module, state: Mapping[str, torch.Tensor], *, keep_anchors: bool) -> tuple[int, int]:
-    """Copy into ``model`` what fits by name and shape (``yolov5.train``: "Transferred x/y items").
-
-    Args:
-        model:
-            Changed in place.
-        state:
-            A state_dict; an anchor buffer in it is not taken when ``keep_anchors`` is set.
-        keep_anchors:
-            Keep the model's own anchors.
-
-    Returns:
-        How many items were taken, and how many the model has.
-    """
-    fitting = intersect_dicts(state, model.state_dict(), exclude=["anchor"] if keep_anchors else [])
-    model.load_state_dict(fitting, strict=False)
-    return len(fitting), len(model.state_dict())
 
 
 def save_stripped(model: nn.Module, path: str | Path) -> int:
@@ -116,36 +106,90 @@ def save_stripped(model: nn.Module, path: str | Path) -> int:
         "date": datetime.now(UTC).isoformat(),
         "yolov5pip_version": version(),
     }
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_atomically(Path(path), buffer.getvalue())
-    return buffer.getbuffer().nbytes
+    with replacing(Path(path)) as file:
+        torch.save(content, file)
+    return Path(path).stat().st_size
 
 
-def _allowed() -> list[Any]:
-    arrays = [
-        np.ndarray,
-        np.dtype,
-        type(np.dtype(np.float64)),
-        type(np.dtype(np.float32)),
-        type(np.dtype(np.int64)),
-    ]
-    # numpy moved the function; checkpoints name it by its old place.
-    reconstruct = np.zeros(1).__reduce__()[0]
-    moved = [
-        (reconstruct, "numpy.core.multiarray._reconstruct"),
-        (reconstruct, "numpy._core.multiarray._reconstruct"),
-    ]
-    return [*pickled_classes(), *TORCH_CLASSES, *arrays, *moved]
+class _StandIn:
+    """Takes the place of every class that a checkpoint names: it keeps the state and does nothing with it."""
+
+    state: Mapping[str, Any] = {}
+
+    def __new__(cls, *_: object) -> _StandIn:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object) -> None:
+        """Without effect, whatever the arguments."""
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state if isinstance(state, dict) else {}
+
+    def children(self, kind: str) -> dict[str, Any]:
+        """One of the tables of an ``nn.Module``: ``_parameters``, ``_buffers``, ``_modules``."""
+        table = self.state.get(kind, {})
+        if not isinstance(table, dict) or not all(type(name) is str for name in table):
+            raise ValueError(f"a module's {kind} is no table")
+        return table
 
 
-def _state_dict(checkpoint: object) -> dict[str, torch.Tensor]:
-    if isinstance(checkpoint, dict) and isinstance(checkpoint.get("model"), nn.Module):
-        return cast("dict[str, torch.Tensor]", checkpoint["model"].state_dict())
-    if isinstance(checkpoint, dict) and isinstance(checkpoint.get("ema"), nn.Module):
-        return cast("dict[str, torch.Tensor]", checkpoint["ema"].state_dict())
-    if isinstance(checkpoint, dict) and any(str(key).startswith("model.") for key in checkpoint):
-        tensors = {key: value for key, value in checkpoint.items() if isinstance(value, torch.Tensor)}
-        if len(tensors) == len(checkpoint):
-            return tensors
-    raise ValueError("it holds neither a model nor a state_dict of one")
+def _load(path: Path) -> object:
+    classes = {name for _, name in pickled_classes()} | {f"{cls.__module__}.{cls.__name__}" for cls in TORCH_CLASSES}
+    stand_ins: list[Any] = [(_StandIn, name) for name in sorted(classes | ARRAYS)]
+    with path.open("rb") as file:
+        archive = open_archive(file)
+        check_pickle(archive.pickle, archive.storages, classes)
+        file.seek(0)
+        with torch.serialization.safe_globals(stand_ins):
+            return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _tensors(checkpoint: object) -> list[tuple[Any, Any]]:
+    """The entries of the checkpoint's state_dict, found without calling anything of it."""
+    found = checkpoint
+    if isinstance(checkpoint, dict):
+        found = checkpoint.get("model") or checkpoint.get("ema") or checkpoint
+    entries: list[tuple[Any, Any]] = []
+    if isinstance(found, _StandIn):
+        entries = list(_walk(found, "", 0, count()))
+    elif isinstance(found, dict):
+        entries = list(found.items())
+    if not any(str(key).startswith("model.") for key, _ in entries):
+        raise ValueError("it holds neither a model nor a state_dict of one")
+    return entries
+
+
+def _walk(module: _StandIn, prefix: str, depth: int, visited: Iterator[int]) -> Iterator[tuple[str, Any]]:
+    """What ``nn.Module.state_dict`` would give, in its order."""
+    if depth > MAX_DEPTH or next(visited) > MAX_MODULES:
+        raise ValueError("its modules are nested too deeply or too many")
+    passing = module.state.get("_non_persistent_buffers_set", ())
+    for kind, left_out in (("_parameters", ()), ("_buffers", passing)):
+        for name, value in module.children(kind).items():
+            if value is not None and name not in left_out:
+                yield prefix + name, value
+    for name, child in module.children("_modules").items():
+        if isinstance(child, _StandIn):
+            yield from _walk(child, f"{prefix}{name}.", depth + 1, visited)
+        elif child is not None:
+            raise ValueError(f"its {printable(prefix + name)[:80]} is no module")
+
+
+def _dense(name: object, value: object) -> tuple[str, torch.Tensor]:
+    if type(name) is not str or not isinstance(value, torch.Tensor):
+        raise ValueError(f"{printable(str(name)[:80])} is no tensor")
+    return name, value.detach()
+
+
+def _check_overlap(tensors: Collection[torch.Tensor]) -> None:
+    """Refuse views that say few stored numbers many times: copies of them would fill the memory."""
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    if sum(tensor.nbytes for tensor in tensors) > sum(storages.values()):
+        raise ValueError("its tensors overlap")
+
+
+def _check_finite(state: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            shown = printable(name[:80])
+            raise ValueError(f"{shown} is NaN or infinite: the training that wrote it had diverged")

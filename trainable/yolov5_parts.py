@@ -83,16 +83,14 @@ with _contained_import():
         init_seeds,
         intersect_dicts,
         labels_to_class_weights,
-        non_max_suppression,
         one_cycle,
         scale_boxes,
         segments2boxes,
         xywh2xyxy,
     )
     from yolov5.utils.loss import ComputeLoss
-    from yolov5.utils.metrics import ap_per_class
+    from yolov5.utils.metrics import ap_per_class, bbox_iou
     from yolov5.utils.torch_utils import ModelEMA, smart_optimizer
-    from yolov5.val import process_batch
 
 __all__ = [
     "IMG_FORMATS",
@@ -101,6 +99,7 @@ __all__ = [
     "LoadImagesAndLabels",
     "ModelEMA",
     "ap_per_class",
+    "bbox_iou",
     "check_anchors",
     "check_img_size",
     "exif_size",
@@ -108,10 +107,8 @@ __all__ = [
     "init_seeds",
     "intersect_dicts",
     "labels_to_class_weights",
-    "non_max_suppression",
     "one_cycle",
     "pickled_classes",
-    "process_batch",
     "scale_boxes",
     "seed_worker",
     "segments2boxes",

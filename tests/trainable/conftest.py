@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.trainable.pictures import link_coco_livestock
+from tests.trainable.stock_server import StockServer
 from trainable.settings import TrainSettings
 
 
@@ -33,3 +35,17 @@ def settings(shapes: Path) -> TrainSettings:
         min_warmup_iterations=2,
         device="cpu",
     )
+
+
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockServer]:
+    """Stock YOLOv5, imported once; each job runs in a process of its own."""
+    server = StockServer(tmp_path_factory.mktemp("stock"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def coco_livestock(livestock: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real pictures labelled in COCO's classes, on which official weights find something."""
+    return link_coco_livestock(livestock, tmp_path_factory.mktemp("coco_livestock"), step=6)

@@ -1,12 +1,44 @@
 from __future__ import annotations
 
+import contextlib
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from data_prep.errors import WorkFailedError
+from data_prep.errors import DiskFullError, WorkFailedError
+from search.checkpoints import newest_checkpoint
+from tests.trainable.checkpoint_writer import content, dies_after, dies_before, on_a_full_disk, write
 from trainable.checkpoint import READABLE, TENSORS, read_checkpoint, write_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def epoch_in(folder: Path) -> int:
+    """The epoch of the checkpoint in ``folder``, whose tensors must be those of that epoch."""
+    tensors, readable = read_checkpoint(folder)
+    epoch = int(readable["epoch"])
+    expected = content(epoch)
+    assert tensors["epoch"] == epoch
+    for key, value in expected["model"].items():
+        assert torch.equal(tensors["model"][key], value)
+    assert readable["metrics"] == {"fitness": 0.1 * epoch}
+    return epoch
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
@@ -18,14 +50,47 @@ def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
     assert torch.equal(loaded["a"], tensors["a"])
     assert torch.equal(loaded["b"][0]["c"], torch.eye(2))
     assert readable["epoch"] == 4
+    assert files(tmp_path / "c") == [READABLE, TENSORS]
+
+
+def test_what_json_changes_on_the_way_is_no_damage(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {}, {"nan": math.nan, "pair": (1, 2), "ints": {10: "a", 9: "b"}, "text": "돼지"})
+
+    _, readable = read_checkpoint(tmp_path)
+
+    assert math.isnan(readable["nan"])
+    assert readable["pair"] == [1, 2]
+    assert readable["ints"] == {"10": "a", "9": "b"}
+    assert readable["text"] == "돼지"
+
+
+def test_the_next_one_takes_the_place_of_the_last_and_nothing_else_stays(tmp_path: Path) -> None:
+    (tmp_path / ".tensors.pt.12345.draft").write_bytes(b"left by a kill")
+    for epoch in range(1, 6):
+        write(tmp_path, epoch)
+        assert epoch_in(tmp_path) == epoch
+        named = json.loads((tmp_path / READABLE).read_text())["tensors"]["file"]
+        assert files(tmp_path) == sorted([READABLE, named])
+
+
+def test_a_sweep_finds_it_under_either_name(tmp_path: Path) -> None:
+    folder = tmp_path / "session_000" / "trial_00003" / "checkpoint_000000"
+    for epoch in (1, 2):
+        write(folder, epoch)
+        found = newest_checkpoint(str(tmp_path), 3, below=9)
+        assert found is not None
+        assert found.epoch == epoch
+    (tensors,) = folder.glob("tensors*")
+    tensors.write_bytes(tensors.read_bytes()[:-1])
+    assert newest_checkpoint(str(tmp_path), 3, below=9) is None
 
 
 @pytest.mark.parametrize("name", [TENSORS, READABLE])
 @pytest.mark.parametrize("keep", [0, 0.3, 0.999])
 def test_a_checkpoint_cut_short_is_refused(tmp_path: Path, name: str, keep: float) -> None:
     write_checkpoint(tmp_path, {"a": torch.arange(1000)}, {"epoch": 1})
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[: int(keep * len(content))])
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(keep * len(whole))])
 
     with pytest.raises(WorkFailedError, match=str(tmp_path)):
         read_checkpoint(tmp_path)
@@ -37,3 +102,202 @@ def test_without_its_readable_part_it_is_none(tmp_path: Path) -> None:
 
     with pytest.raises(WorkFailedError):
         read_checkpoint(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    write(folder, 3)
+    return folder
+
+
+@pytest.mark.timeout(60)
+@settings(max_examples=400, deadline=None)
+@given(data=st.data(), name=st.sampled_from([TENSORS, READABLE]))
+def test_damage_at_any_byte_is_never_a_wrong_load(written: Path, data: st.DataObject, name: str) -> None:
+    whole = (written / name).read_bytes()
+    position = data.draw(st.integers(0, len(whole) - 1))
+    change = data.draw(st.sampled_from(["flip", "cut", "insert", "delete"]))
+    damaged = {
+        "flip": whole[:position] + bytes([whole[position] ^ (1 << position % 8)]) + whole[position + 1 :],
+        "cut": whole[:position],
+        "insert": whole[:position] + b"0" + whole[position:],
+        "delete": whole[:position] + whole[position + 1 :],
+    }[change]
+    (written / name).write_bytes(damaged)
+    try:
+        if name == TENSORS:
+            with pytest.raises(WorkFailedError):
+                read_checkpoint(written)
+        else:
+            with contextlib.suppress(WorkFailedError):  # a blank more or less in the JSON is no damage
+                assert epoch_in(written) == 3
+    finally:
+        (written / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "null", "3", '"x"', "{}", '{"tensors": 3}', "[" * 100_000, "\ud800".encode("utf-8", "surrogatepass"), "NaN"],
+)
+def test_json_that_is_something_else_is_refused(tmp_path: Path, text: str | bytes) -> None:
+    write(tmp_path, 1)
+    (tmp_path / READABLE).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    with pytest.raises(WorkFailedError, match="no whole checkpoint"):
+        read_checkpoint(tmp_path)
+
+    write(tmp_path, 2)
+    assert epoch_in(tmp_path) == 2
+
+
+def test_one_that_names_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "other", 1)
+    write(tmp_path / "c", 1)
+    text = (tmp_path / "c" / READABLE).read_text().replace(TENSORS, f"../other/{TENSORS}")
+    (tmp_path / "c" / READABLE).write_text(text)
+
+    with pytest.raises(WorkFailedError, match="no whole checkpoint"):
+        read_checkpoint(tmp_path / "c")
+
+
+def boundaries(folder: Path) -> list[int]:
+    """Numbers of bytes around the edges of everything that is written: after it, one less, one more."""
+    tensors = next(folder.glob("tensors*")).stat().st_size
+    readable = (folder / READABLE).stat().st_size
+    edges = [0, 30, 900, 1500, tensors // 2, tensors - 22, tensors, tensors + readable // 2, tensors + readable]
+    return sorted({count for edge in edges for count in (edge - 1, edge, edge + 1) if count >= 0})
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_kill_after_any_byte_leaves_the_previous_one(tmp_path: Path, before: int) -> None:
+    write(tmp_path / "size", before + 1)
+    died = 0
+    for count in boundaries(tmp_path / "size"):
+        folder = tmp_path / str(count)
+        for epoch in range(1, before + 1):
+            write(folder, epoch)
+        killed = dies_after(folder, before + 1, count)
+        died += killed
+        if before == 0 and killed:
+            with pytest.raises(WorkFailedError):
+                read_checkpoint(folder)
+        else:
+            assert epoch_in(folder) == (before if killed else before + 1)
+        write(folder, 9)
+        assert epoch_in(folder) == 9
+        assert len(files(folder)) == 2
+    assert died > 20
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("call", ["fsync", "replace", "open", "unlink", "mkdir"])
+def test_a_kill_before_any_system_call_leaves_one_of_the_two(tmp_path: Path, call: str) -> None:
+    for passed in range(20):
+        folder = tmp_path / str(passed)
+        write(folder, 1)
+        killed = dies_before(folder, 2, call, passed)
+        assert epoch_in(folder) in ((1, 2) if killed else (2,))
+        write(folder, 3)
+        assert epoch_in(folder) == 3
+        assert len(files(folder)) == 2
+        if not killed:
+            break
+    assert not killed
+    assert passed > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_kills_at_random_moments_never_cost_a_checkpoint(tmp_path: Path) -> None:
+    """Forty kills of a process that writes one checkpoint after the other."""
+    generator, seen = random.Random(5), 0
+    for _ in range(40):
+        with _forked_writer(tmp_path / "c", seen + 1) as said:
+            for _ in range(generator.randrange(1, 6)):
+                told = int(said.readline())
+            time.sleep(generator.uniform(0, 0.004))
+        found = epoch_in(tmp_path / "c")
+        assert found in (told, told + 1, told + 2)  # a line may not have been read yet
+        assert found > seen
+        seen = found
+
+
+@contextlib.contextmanager
+def _forked_writer(folder: Path, start: int) -> Iterator[Any]:
+    """A process that writes epochs from ``start`` on; killed at the end of the block. Yields what it says."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            for epoch in range(start, start + 10_000):
+                write(folder, epoch)
+                os.write(writing, f"{epoch}\n".encode())
+        finally:
+            os._exit(1)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        yield said
+        os.kill(child, 9)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_full_disk_is_named_and_the_previous_one_stays(tmp_path: Path, share: float) -> None:
+    write(tmp_path, 1)
+    before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+    said = on_a_full_disk(tmp_path, int(share * len(before[TENSORS])))
+
+    assert said.startswith(f"DiskFullError {tmp_path}: the checkpoint cannot be written: the disk is full")
+    assert "free some room" in said
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
+    assert epoch_in(tmp_path) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(WorkFailedError, match=r"file/c: the checkpoint cannot be written") as caught:
+        write_checkpoint(tmp_path / "file" / "c", {}, {})
+
+    assert not isinstance(caught.value, DiskFullError)
+
+
+def test_one_that_is_replaced_while_it_is_read_is_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, 1)
+    reading = Path.open
+
+    def replaced(path: Path, *arguments: Any, **more: Any) -> Any:
+        if path.name == TENSORS and arguments == ("rb",):
+            monkeypatch.setattr(Path, "open", reading)
+            write(tmp_path, 2)
+        return reading(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "open", replaced)
+
+    assert epoch_in(tmp_path) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_writing_holds_the_tensors_once(tmp_path: Path) -> None:
+    """200 MB of tensors: the process grows by far less than another 200 MB while it writes them."""
+    code = (
+        "import sys, torch; from trainable.checkpoint import read_checkpoint, write_checkpoint\n"
+        "def kilobytes(key): return next(int(x.split()[1]) for x in open('/proc/self/status') if x.startswith(key))\n"
+        "write_checkpoint(sys.argv[1], {'a': torch.zeros(1)}, {}); read_checkpoint(sys.argv[1])\n"
+        "tensors = {str(i): torch.ones(5_000_000) for i in range(10)}\n"
+        "before = kilobytes('VmRSS'); open('/proc/self/clear_refs', 'w').write('5')\n"
+        "write_checkpoint(sys.argv[1], tensors, {}); print((kilobytes('VmHWM') - before) // 1024)\n"
+        "del tensors; before = kilobytes('VmRSS'); open('/proc/self/clear_refs', 'w').write('5')\n"
+        "read = read_checkpoint(sys.argv[1]); print((kilobytes('VmHWM') - before) // 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    writing, reading = map(int, done.stdout.split())
+    assert writing < 60
+    assert reading < 200 + 60

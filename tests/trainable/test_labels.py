@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from data_prep.dataset import read_data_yaml
-from data_prep.errors import InputError
+from data_prep.errors import DataMissingError, ImageError, InputError
+from trainable.bank_check import CheckedImage, check_images
 from trainable.dataset import DataStore
 from trainable.labels import read_labels
 from trainable.yolov5_parts import LoadImagesAndLabels
@@ -26,8 +27,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def images(folder: Path) -> list[Path]:
-    return list((folder / "images").iterdir())
+def images(folder: Path) -> list[CheckedImage]:
+    return check_images([str(path) for path in (folder / "images").iterdir()])
 
 
 @pytest.mark.timeout(60)
@@ -74,17 +75,27 @@ def test_an_image_with_a_broken_label_is_left_out_by_name(folder: Path, label: s
     assert "1.jpg" in found.skipped[0]
 
 
-def test_a_broken_image_is_left_out_and_not_touched(folder: Path) -> None:
-    broken = folder / "images" / "1.jpg"
-    broken.write_bytes(b"no image")
+def test_broken_images_are_left_out_and_not_touched(folder: Path) -> None:
+    (folder / "images" / "1.jpg").write_bytes(b"no image")
     truncated = folder / "images" / "2.jpg"
     truncated.write_bytes(truncated.read_bytes()[:-2])
     before = truncated.read_bytes()
 
     found = read_labels(images(folder), 1)
 
-    assert "1.jpg" in found.skipped[0]
+    assert [Path(file).name for file in found.files] == ["0.jpg"]
+    assert ["1.jpg" in found.skipped[0], "2.jpg" in found.skipped[1]] == [True, True]
+    assert len(found.labels) == len(found.segments) == len(found.shapes) == len(found.sizes) == 1
     assert truncated.read_bytes() == before
+
+
+@pytest.mark.parametrize("broken", ["images/1.jpg", "labels/1.txt"])
+def test_a_broken_image_or_label_can_be_made_to_fail(folder: Path, broken: str) -> None:
+    (folder / broken).write_bytes(b"no such thing")
+    (folder / "images" / "2.jpg").write_bytes(b"")
+
+    with pytest.raises(ImageError, match=r"images/1\.jpg: .* \(and 1 more\); .*broken_images"):
+        read_labels(images(folder), 1, skip_broken=False)
 
 
 def test_a_file_that_is_another_format_by_its_content_is_left_out_as_yolov5_does(folder: Path) -> None:
@@ -93,7 +104,7 @@ def test_a_file_that_is_another_format_by_its_content_is_left_out_as_yolov5_does
     found = read_labels(images(folder), 1)
 
     assert "1.jpg" in found.skipped[0]
-    assert "gif" in found.skipped[0]
+    assert "by its content" in found.skipped[0]
 
 
 def test_a_decompression_bomb_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,10 +124,10 @@ def test_an_unknown_class_names_the_label_file(folder: Path) -> None:
 
 
 def test_nothing_usable_is_an_error(folder: Path) -> None:
-    for image in images(folder):
+    for image in (folder / "images").iterdir():
         image.write_bytes(b"")
 
-    with pytest.raises(InputError, match="no image can be used"):
+    with pytest.raises(DataMissingError, match="no image can be used"):
         read_labels(images(folder), 1)
 
 
