@@ -22,7 +22,9 @@ from search.paths import join
 META_FILE = "checkpoint.json"
 """Written last into a checkpoint by the trainable; its ``epoch`` counts finished epochs."""
 TENSORS_FILE = "tensors.pt"
-"""Beside it, if ``checkpoint.json`` has ``tensors`` with their size in ``bytes``."""
+"""Beside it, if ``checkpoint.json`` has ``tensors`` with their size in ``bytes``; another one if they name a
+``file``."""
+SESSION_PREFIX, TRIAL_PREFIX, CHECKPOINT_PREFIX = "session_", "trial_", "checkpoint_"
 
 
 class FoundCheckpoint(NamedTuple):
@@ -44,14 +46,14 @@ class FoundCheckpoint(NamedTuple):
 
 def trial_dirname(number: int) -> str:
     """Folder name of a trial: ``trial_00003``."""
-    return f"trial_{number:05d}"
+    return f"{TRIAL_PREFIX}{number:05d}"
 
 
 def next_session(root: str) -> str:
     """A session name that no earlier driver used: ``session_000``, ``session_001``, ..."""
     filesystem, base = FileSystem.from_uri(root)
-    used = [int(name.rpartition("_")[2]) for name in _folders(filesystem, base, "session_")]
-    return f"session_{max(used, default=-1) + 1:03d}"
+    used = [int(name.rpartition("_")[2]) for name in _folders(filesystem, base, SESSION_PREFIX)]
+    return f"{SESSION_PREFIX}{max(used, default=-1) + 1:03d}"
 
 
 def newest_checkpoint(root: str, number: int, below: int) -> FoundCheckpoint | None:
@@ -70,33 +72,49 @@ def newest_checkpoint(root: str, number: int, below: int) -> FoundCheckpoint | N
         The newest, or None where there is none.
     """
     filesystem, base = FileSystem.from_uri(root)
-    found = []
-    for session in _folders(filesystem, base, "session_"):
-        trial = f"{session}/{trial_dirname(number)}"
-        for name in _folders(filesystem, f"{base}/{trial}", "checkpoint_"):
-            epoch = _finished_epochs(filesystem, f"{base}/{trial}/{name}")
-            if epoch is not None and epoch < below:
-                found.append(FoundCheckpoint(epoch, session, join(root, trial, name)))
-    return max(found, default=None)
+    found = _whole(filesystem, base, number)
+    best = max((each for each in found if each.epoch < below), default=None)
+    return best._replace(path=join(root, best.path)) if best else None
 
 
-def discard(root: str, number: int) -> None:
-    """Delete the checkpoints of a trial that has ended: nothing goes on from them.
+def discard(root: str, number: int, *, but_newest: bool = False) -> None:
+    """Delete the checkpoints of a trial: nothing goes on from them.
 
     Args:
         root:
             Path or URI of the sweep's checkpoints.
         number:
             The trial's number in the study.
+        but_newest:
+            Keep the complete one with the most epochs.
 
     Raises:
         OSError: The storage refuses.
     """
     filesystem, base = FileSystem.from_uri(root)
-    for session in _folders(filesystem, base, "session_"):
-        trial = f"{base}/{session}/{trial_dirname(number)}"
-        for name in _folders(filesystem, trial, "checkpoint_"):
-            filesystem.delete_dir(f"{trial}/{name}")
+    newest = max(_whole(filesystem, base, number), default=None) if but_newest else None
+    for _, folder in _of_trial(filesystem, base, number):
+        if newest is None or folder != newest.path:
+            filesystem.delete_dir(f"{base}/{folder}")
+
+
+def _of_trial(filesystem: FileSystem, base: str, number: int) -> list[tuple[str, str]]:
+    """Session and path below ``base`` of each checkpoint folder of a trial, whole or not."""
+    return [
+        (session, f"{session}/{trial_dirname(number)}/{name}")
+        for session in _folders(filesystem, base, SESSION_PREFIX)
+        for name in _folders(filesystem, f"{base}/{session}/{trial_dirname(number)}", CHECKPOINT_PREFIX)
+    ]
+
+
+def _whole(filesystem: FileSystem, base: str, number: int) -> list[FoundCheckpoint]:
+    """The complete checkpoints of a trial, with paths below ``base``."""
+    found = []
+    for session, folder in _of_trial(filesystem, base, number):
+        epoch = _finished_epochs(filesystem, f"{base}/{folder}")
+        if epoch is not None:
+            found.append(FoundCheckpoint(epoch, session, folder))
+    return found
 
 
 def _folders(filesystem: FileSystem, base: str, prefix: str) -> list[str]:
@@ -109,9 +127,11 @@ def _finished_epochs(filesystem: FileSystem, folder: str) -> int | None:
     try:
         with filesystem.open_input_stream(f"{folder}/{META_FILE}") as stream:
             meta = json.loads(stream.read())
-        size = meta["tensors"]["bytes"] if "tensors" in meta else None
-        if size is not None and filesystem.get_file_info(f"{folder}/{TENSORS_FILE}").size != size:
-            return None
+        tensors = meta.get("tensors")
+        if tensors is not None:
+            name = tensors.get("file", TENSORS_FILE)
+            if "/" in name or filesystem.get_file_info(f"{folder}/{name}").size != tensors["bytes"]:
+                return None
         return int(meta["epoch"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

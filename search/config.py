@@ -29,9 +29,11 @@ from data_prep.validation import ConfigPath, FrozenModel, describe
 from search.paths import is_uri
 from search.samplers import SamplerConfig
 from search.space import Space
+from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
 
+_NONE_IS_A_CHOICE = ("keep_best_checkpoints", "max_paused_checkpoints")  # and not the default
 SWEEP_YAML, SPACE_YAML, HYP_YAML = "sweep.yaml", "space.yaml", "hyp.yaml"
 
 
@@ -105,6 +107,11 @@ class SweepConfig(_Frozen):
     """Most trials at a time; None leaves it to the resources."""
     max_failures: int = Field(default=3, ge=0)
     """How often a crashed trial is started again from its last checkpoint before it is given up as FAIL."""
+    keep_best_checkpoints: int | None = Field(default=1, ge=0)
+    """How many of the trials that have ended keep their newest checkpoint, the best first; None lets all keep it."""
+    max_paused_checkpoints: int | None = Field(default=20, ge=0)
+    """How many paused trials keep their checkpoints, the best first; others start again if they are promoted. None lets
+    all keep them."""
     storage_path: PathOrUri | None = None
     """Where checkpoints go: a path that all nodes reach, or a bucket URI; None takes ``ray/`` in the run's folder."""
     study_storage: str | None = None
@@ -114,7 +121,12 @@ class SweepConfig(_Frozen):
     @classmethod
     def _resolve_weights(cls, train: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         weights = train.get("weights")
-        return {**train, "weights": _resolve(weights, info)} if isinstance(weights, str) else train
+        if not isinstance(weights, str):
+            return train
+        resolved = _resolve(weights, info)
+        # An official name is no path, unless such a file lies there: every node fetches it for itself.
+        official = weights in official_names() and not Path(resolved).exists()
+        return train if official else {**train, "weights": resolved}
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
@@ -173,7 +185,10 @@ class SweepConfig(_Frozen):
         Raises:
             InputError: One is not; the message names its key.
         """
-        files = {"data": self.data, "space": self.space, "hyp": self.hyp, "train.weights": self.train.get("weights")}
+        weights = self.train.get("weights")
+        files = {"data": self.data, "space": self.space, "hyp": self.hyp, "train.weights": weights}
+        if weights in official_names():
+            del files["train.weights"]
         for key, path in files.items():
             if path and not Path(path).is_file():
                 raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
@@ -185,6 +200,7 @@ class SweepConfig(_Frozen):
         ``sweep.yaml``, without which a folder holds no sweep, comes last.
         """
         values = self.model_dump(mode="json", exclude_none=True)
+        values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(self, name) is None}
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
         copies = {SPACE_YAML: self.space.read_text(encoding="utf-8")}
         values["space"] = SPACE_YAML

@@ -39,11 +39,16 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
     say(console, _counts(result.states))
     if result.best is not None:
         best = result.best
-        say(console, f"best: trial {best.trial.number}, {best.value:.5g} after {best.epoch} epochs")
+        after = f"after {best.epoch} epochs ({result.path} path)"
+        say(console, f"best: trial {best.trial.number}, {best.value:.5g} {after}")
         say(console, f"      {beside_default(best)}")
         say(console, f"hyp:         {result.run_dir / 'best_hyp.yaml'}")
         say(console, f"results:     {result.run_dir / 'results.csv'}")
         say(console, f"tensorboard: tensorboard --logdir {result.run_dir / 'tensorboard'}")
+    if result.usage is not None and result.usage.trials:
+        say(console, f"checkpoints: {result.usage}")
+    for smaller in result.smaller_batches:
+        say(console, str(smaller))
     if result.interrupted:
         say(console, f"stopped before its end; go on with: {result.resume_command}")
     elif result.best is not None and not promoted:
@@ -106,7 +111,7 @@ def status_table(console: Console, status: SweepStatus) -> None:
     table = Table(title=f"sweep {status.name}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("trial", "sampler", "state", "epoch", status.metric, "best"):
         table.add_column(name, justify="left" if name in ("sampler", "state") else "right", no_wrap=True)
-    rows = status.table.to_dict("records")
+    rows = status.rows()
     for row in rows:
         bold = status.best is not None and row["number"] == status.best["number"]
         epoch = f"{row['epochs']}/{status.epochs}"
@@ -116,12 +121,30 @@ def status_table(console: Console, status: SweepStatus) -> None:
     for row in rows:
         if _cell(row["failure"]):
             say(console, f"trial {row['number']} failed: {row['failure']}")
-    say(console, f"{_counts(status.states)}; {status.planned} planned")
+    for smaller in status.smaller_batches:
+        say(console, str(smaller))
+    _gpu_peak(console, rows)
+    again = f", {status.epochs_repeated} of them again" if status.epochs_repeated else ""
+    run = f"{_plural(status.epochs_run, 'epoch')} run{again}"
+    say(console, f"{_counts(status.states)}; {status.planned} planned; {run}")
+    if status.usage is not None and status.usage.trials:
+        say(console, f"checkpoints: {status.usage}")
     if status.best is not None:
         best = status.best
-        say(console, f"best: trial {best['number']}, {best['value']:.5g} after {best['epoch']}/{status.epochs} epochs")
+        after = f"after {best['epoch']}/{status.epochs} epochs ({status.path} path)"
+        say(console, f"best: trial {best['number']}, {best['value']:.5g} {after}")
     if not status.finished:
         say(console, f"if its driver is no longer at work, go on with: hypsweep resume {status.run_dir}")
+
+
+def _gpu_peak(console: Console, rows: list[dict[str, Any]]) -> None:
+    """The most GPU memory that a trial took; nothing where there is no GPU."""
+    from search.gpu_sharing import advice
+
+    measured = [row for row in rows if row["gpu_memory_peak"] and row["gpu_memory_total"]]
+    if measured:
+        row = max(measured, key=lambda each: each["gpu_memory_peak"] / each["gpu_memory_total"])
+        say(console, advice(row["number"], row["gpu_memory_peak"], row["gpu_memory_total"]))
 
 
 def _counts(states: dict[str, int]) -> str:
@@ -129,6 +152,6 @@ def _counts(states: dict[str, int]) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:
+    if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)

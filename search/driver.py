@@ -13,19 +13,21 @@ from optuna.trial import TrialState
 from ray import tune
 from ray.tune.error import TuneError
 
-from data_prep.errors import WorkFailedError
+from data_prep.errors import DataMissingError, ImageError, WorkFailedError
 from search import checkpoints, runtime
 from search.config import SweepConfig
-from search.crashes import CrashReasons
+from search.crashes import CRASH, CrashReasons
+from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
-from search.paths import join
+from search.keeper import CheckpointKeeper
 from search.progress import Progress, ProgressCallback
-from search.results import BestTrial, best_trial, write_results
-from search.retention import DiscardEnded, discard_quietly
+from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
+from search.retention import RetentionRule
 from search.samplers import build_sampler
 from search.scheduler import build_scheduler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
+from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import SweepStudy, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
     from rich.console import Console
 
-CHECKPOINTS = "ray"
-_KEPT_CHECKPOINTS = 2  # per trial: the newest may be cut off by a kill
+_KEPT_CHECKPOINTS = 2  # per trial at work: the newest may be cut off by a kill
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,21 @@ class SweepResult:
             How many trials are in which state.
         best:
             The best trial, None before the first epoch.
+        path:
+            The path of the trainings, ``fast`` or ``exact``, that every figure belongs to.
+        smaller_batches:
+            Trials that GPU memory did not let have the batch that was asked for.
+        usage:
+            What the sweep's checkpoints take; None where their storage cannot be listed.
     """
 
     run_dir: Path
     interrupted: bool
     states: dict[str, int]
     best: BestTrial | None
+    path: str = "fast"
+    smaller_batches: tuple[SmallerBatch, ...] = ()
+    usage: Usage | None = None
 
     @property
     def resume_command(self) -> str:
@@ -111,55 +121,72 @@ class Sweep:
         """Open the sweep's study; see :func:`search.study.open_study`."""
         return open_study(self.config, self.run_dir, self.space, self.sampler, new=new)
 
-    def storage(self, key: str) -> str:
-        """Where the checkpoints go; on storage that sweeps share, under a name that no other sweep has."""
-        shared = self.config.storage_path
-        return join(shared, f"{self.config.name}-{key}") if shared else str(self.run_dir / CHECKPOINTS)
+    def root(self, study: SweepStudy) -> str:
+        """Path or URI of the sweep's checkpoints."""
+        return checkpoint_root(self.config, self.run_dir, study.study.user_attrs["key"])
 
 
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
-    config, epochs = sweep.config, sweep.config.epochs
-    root = sweep.storage(study.study.user_attrs["key"])
-    crashes = CrashReasons()
-    searcher = StudySearcher(study, _plan(sweep, target), _finder(root, epochs), crashes.reason)
-    shown = ProgressCallback(study, target, epochs, options.console, options.on_progress)
-    board = TensorBoardCallback(sweep.run_dir / TENSORBOARD, config.metric, sweep.space.parameters)
+    root, crashes = sweep.root(study), CrashReasons()
+    searcher = StudySearcher(study, _plan(sweep, target), _finder(root, sweep.config.epochs), crashes.crash)
+    keeper = CheckpointKeeper(root, study, _retention(sweep.config))
+    shown = ProgressCallback(study, target, sweep.config.epochs, options.console, options.on_progress)
     with interruptible(options.say) as interrupt:
-        watch = runtime.NodeWatch()
-
-        def should_end() -> bool:
-            if watch.lost():  # raised, for a clean end of the trials would be waited for
-                raise WorkFailedError(
-                    f"{sweep.run_dir}: Ray on this machine has died (out of memory? see "
-                    f"/tmp/ray/session_latest/logs/raylet.out); go on with `hypsweep resume {sweep.run_dir}`."
-                )
-            return interrupt.requested or searcher.error is not None
-
-        stopper = SweepStopper(config.metric, should_end)
-        run_config = _run_config(config, root, stopper, [crashes, board, shown, DiscardEnded(root)])
+        stopper = SweepStopper(sweep.config.metric, _end_asked(sweep, searcher, interrupt))
+        callbacks = [crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
+        keeper.settle()
         try:
-            _tuner(sweep, study, searcher, run_config, options).fit()
+            _tuner(sweep, study, searcher, _run_config(sweep.config, root, stopper, callbacks), options).fit()
         except TuneError as error:
             failed = searcher.error or WorkFailedError(
-                f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); "
-                f"go on with `hypsweep resume {sweep.run_dir}`."
+                f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
             )
             raise failed from error
-        except OSError as error:
-            raise WorkFailedError(
-                f"{error.filename or root}: {error.strerror or error}: remove the cause (a full disk?) and go on with "
-                f"`hypsweep resume {sweep.run_dir}`."
-            ) from error
+        except (OSError, EOFError) as error:  # EOFError: a full disk left one of Ray's files empty
+            where, why = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
+            raise WorkFailedError(f"{where}: {why}: remove the cause (a full disk?) and {_resume(sweep)}.") from error
         finally:
             shown.close()
-        for trial in study.trials():
-            if trial.state.is_finished():  # a checkpoint can reach the storage after its trial has ended
-                discard_quietly(root, trial.number)
+        keeper.settle()
         result = conclude(sweep, study, interrupted=_is_cut_short(interrupt, searcher, study, target))
+    if isinstance(searcher.error, DataMissingError | ImageError):
+        reason = str(searcher.error).rstrip(".")
+        raise type(searcher.error)(f"{reason}. When that is done, {_resume(sweep)}.") from searcher.error
     if searcher.error is not None:
         raise searcher.error
     return result
+
+
+def _resume(sweep: Sweep) -> str:
+    return f"go on with `hypsweep resume {sweep.run_dir}`"
+
+
+def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt) -> Callable[[], bool]:
+    """Whether the sweep is to end before its last trial."""
+    watch = runtime.NodeWatch()
+
+    def should_end() -> bool:
+        if watch.lost():  # raised, for a clean end of the trials would be waited for
+            raise WorkFailedError(
+                f"{sweep.run_dir}: Ray on this machine has died (out of memory? see "
+                f"/tmp/ray/session_latest/logs/raylet.out); {_resume(sweep)}."
+            )
+        return interrupt.requested or searcher.error is not None
+
+    return should_end
+
+
+def _board(sweep: Sweep) -> TensorBoardCallback:
+    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.parameters)
+
+
+def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
+    return GpuAdvice(options.say, runtime.gpus_per_trial(sweep.config.resources))
+
+
+def _retention(config: SweepConfig) -> RetentionRule:
+    return RetentionRule(config.mode, config.keep_best_checkpoints, config.max_paused_checkpoints)
 
 
 def _is_cut_short(interrupt: Interrupt, searcher: StudySearcher, study: SweepStudy, target: int) -> bool:
@@ -239,7 +266,15 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool) -> SweepResu
     """Close what Ray lost, unless a resume will go on with it, and write the results."""
     if not interrupted:
         for trial in study.trials(TrialState.RUNNING):
-            study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial")
+            study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial", kind=CRASH)
     write_results(study.study, sweep.config, sweep.space, sweep.run_dir)
     states = Counter(t.state.name for t in study.trials() if t.state != TrialState.WAITING)
-    return SweepResult(sweep.run_dir, interrupted, dict(states), best_trial(study.study))
+    return SweepResult(
+        sweep.run_dir,
+        interrupted,
+        dict(states),
+        best_trial(study.study),
+        path=sweep.config.settings().path,
+        smaller_batches=smaller_batches(study.study, sweep.config),
+        usage=checkpoint_usage(sweep.root(study)),
+    )

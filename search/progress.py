@@ -96,9 +96,14 @@ class ProgressCallback(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """Say that a trial has begun."""
-        config = trial.config
-        onward = " goes on from its checkpoint" if config["checkpoint"] else " starts"
-        self._say(f"trial {config['trial_number']}{onward} ({self._author(config['trial_number'])})")
+        number = trial.config["trial_number"]
+        if trial.config["checkpoint"] or trial.checkpoint is not None:
+            onward = "goes on from its checkpoint"
+        elif LAST in self._study.trial(number).user_attrs:
+            onward = "starts again from its first epoch"
+        else:
+            onward = "starts"
+        self._say(f"trial {number} {onward} ({self._author(number)})")
 
     def on_trial_result(
         self,
@@ -164,6 +169,9 @@ class ProgressCallback(Callback):
         if self._console is None or self._live is not None:
             return
         trial, progress = self._study.trial(number), self.progress()
+        if not trial.state.is_finished():
+            self._say(f"trial {number} waits for a resume")
+            return
         reason = f": {trial.user_attrs[FAILURE]}" if FAILURE in trial.user_attrs else ""
         self._say(
             f"trial {number} {trial.state.name} after {_epochs(trial)} of {self._epochs} epochs, "

@@ -20,7 +20,7 @@ from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.space import load_space
-from search.study import BEST, FAILURE, LAST, load_study
+from search.study import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST, load_study
 from trainable.hyp import Hyp, format_hyp
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
 NOT_IN_STOCK = {"nominal_batch_size": 64, "min_warmup_iterations": 100}
 """Training settings that stock YOLOv5 has as constants."""
 BEST_TRAIN = "best_train.yaml"
+_WHOLE = ("best_epoch", "epochs_run", BATCH_SIZE, GPU_PEAK, GPU_TOTAL)
+"""Columns of whole numbers that a trial may lack."""
 
 
 class BestTrial(NamedTuple):
@@ -79,17 +81,50 @@ def _last(trial: FrozenTrial) -> int:
     return max(trial.intermediate_values)
 
 
+class SmallerBatch(NamedTuple):
+    """A trial that GPU memory did not let have the batch that was asked for.
+
+    Attributes:
+        number:
+            The trial.
+        ended:
+            Images per forward pass in its last epoch.
+        configured:
+            Images that were asked for.
+    """
+
+    number: int
+    ended: int
+    configured: int
+
+    def __str__(self) -> str:
+        return f"trial {self.number} ended with batch {self.ended} instead of {self.configured} (GPU memory)"
+
+
+def smaller_batches(study: optuna.Study, config: SweepConfig) -> tuple[SmallerBatch, ...]:
+    """The trials whose last epoch had a smaller batch than configured, in their order."""
+    common, found = config.settings().batch_size, []
+    for trial in study.get_trials(deepcopy=False):
+        ended = trial.user_attrs.get(LAST, {}).get("metrics", {}).get(BATCH_SIZE)
+        configured = int(trial.params.get(BATCH_SIZE, common))
+        if ended is not None and ended < configured:
+            found.append(SmallerBatch(trial.number, int(ended), configured))
+    return tuple(found)
+
+
 def results_table(study: optuna.Study) -> pd.DataFrame:
     """One row per trial.
 
     Columns: ``number``, ``state``, ``sampler``, ``value`` (of the last epoch), ``epochs``, ``best_value``,
-    ``best_epoch``, ``seconds``, ``failure``, then ``params_*`` and, of the last epoch, ``metrics_*``.
+    ``best_epoch``, ``seconds``, ``epochs_run`` (repeated ones count, too), ``batch_size`` (that it ended with),
+    ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``, ``failure``, then ``params_*`` and, of the
+    last epoch, ``metrics_*``.
     """
     trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     rows = [_row(trial) for trial in trials]
     fixed = list(_row_head(None))
     params = _in_order(row for row in rows if row is not None)
-    return pd.DataFrame(rows, columns=[*fixed, *params])
+    return pd.DataFrame(rows, columns=[*fixed, *params]).astype(dict.fromkeys(_WHOLE, "Int64"))
 
 
 def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
@@ -101,6 +136,7 @@ def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
     attrs: dict[str, Any] = trial.user_attrs if trial else {}
     values = trial.intermediate_values if trial else {}
     last, best = attrs.get(LAST, {}), attrs.get(BEST, {})
+    metrics = last.get("metrics", {})
     return {
         "number": trial.number if trial else None,
         "state": trial.state.name if trial else None,
@@ -110,6 +146,11 @@ def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
         "best_value": values.get(best.get("epoch")),
         "best_epoch": best.get("epoch"),
         "seconds": last.get("seconds"),
+        "epochs_run": last.get("epochs_run", last.get("epoch")),
+        BATCH_SIZE: metrics.get(BATCH_SIZE),
+        GPU_PEAK: last.get(GPU_PEAK),
+        GPU_TOTAL: metrics.get(GPU_TOTAL),
+        FAILURE_KIND: attrs.get(FAILURE_KIND),
         "failure": attrs.get(FAILURE),
     }
 
@@ -119,7 +160,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     return {
         **_row_head(trial),
         **{f"params_{name}": value for name, value in trial.params.items()},
-        **{f"metrics_{name}": value for name, value in metrics.items()},
+        **{f"metrics_{name}": value for name, value in metrics.items() if name not in _WHOLE},
     }
 
 
@@ -168,6 +209,7 @@ def _header(best: BestTrial, config: SweepConfig) -> str:
         f"{config.metric} {best.value:.5g} after {best.epoch} of {config.epochs} epochs; {beside_default(best)}",
         "metrics: " + ", ".join(f"{name} {metrics[name]:.4g}" for name in QUALITY if name in metrics),
         f"seed: sweep {config.seed}, training {config.settings().seed}",
+        f"training path: {config.settings().path}",
         f"date: {ended.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
     ]
     settings = config.settings()

@@ -4,37 +4,34 @@ What Ray's own ``OptunaSearch`` gets wrong and what is done here (DESIGN, decisi
 
 - a trial that the scheduler stopped is PRUNED, not COMPLETE, and the value of its last step is reported before: Ray
   passes that step to ``on_trial_complete`` alone;
-- a diverged or crashed trial is FAIL with its reason, and none stays RUNNING;
+- a diverged or crashed trial is FAIL with its reason and kind, and none stays RUNNING;
+- what every other trial would meet as well (no data set) ends the sweep, and the trial waits for a resume;
 - what cannot be written to the study ends the sweep instead of vanishing in a log.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, cast
 
 from optuna.trial import FrozenTrial, TrialState
 from ray.air.constants import TIME_THIS_ITER_S
-from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DEFAULT_EXPERIMENT_INFO_KEYS, DONE
 from ray.tune.search import Searcher
 
 from data_prep.errors import InputError, WorkFailedError
+from search.crashes import Crash
+from search.outcome import judge, metrics_of
 from search.scheduler import TIME_ATTR
 from search.space import Space
-from search.study import BEST, LAST, SweepStudy
-
-FAILURE_KEY = "failure"
-"""Key of a result in which a trainable says why its training is over for good."""
+from search.study import BEST, GPU_PEAK, LAST, SweepStudy
+from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
 
 HOPELESS = 3
-"""So many crashed trials without a single epoch among all trials end a sweep."""
-
-_NO_METRICS = {*AUTO_RESULT_KEYS, *DEBUG_METRICS, *DEFAULT_EXPERIMENT_INFO_KEYS, DONE, TIME_ATTR, "should_checkpoint"}
+"""So many failed trials without a single epoch among all trials end a sweep; diverged ones alone do not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,56 +66,6 @@ class TrialPlan:
         }
 
 
-class Outcome(NamedTuple):
-    """What a trial is told to be.
-
-    Attributes:
-        state:
-            COMPLETE, PRUNED or FAIL.
-        value:
-            The value of the last step, if it is a finite number.
-        reason:
-            Why it is FAIL.
-    """
-
-    state: TrialState
-    value: float | None
-    reason: str | None = None
-
-
-def judge(result: Mapping[str, Any] | None, plan: TrialPlan) -> Outcome:
-    """What a trial is, by its last result.
-
-    Args:
-        result:
-            The last step, as the trainable reported it; None where there was none.
-        plan:
-            Names the metric and the epochs of a full training.
-    """
-    if not result:
-        return Outcome(TrialState.FAIL, None, "ended before its first epoch")
-    value = result.get(plan.metric, math.nan)
-    value = float(value) if math.isfinite(value) else None
-    if result.get(FAILURE_KEY):
-        return Outcome(TrialState.FAIL, None, str(result[FAILURE_KEY]))
-    if value is None:
-        return Outcome(TrialState.FAIL, None, f"{plan.metric} is no finite number at epoch {result[TIME_ATTR]}")
-    finished = result[TIME_ATTR] >= plan.epochs
-    return Outcome(TrialState.COMPLETE if finished else TrialState.PRUNED, value)
-
-
-def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
-    """The finite numbers that a trainable reported, nested ones as ``a/b``, without what Ray adds to a result."""
-    return {
-        key: value
-        for key, value in result.items()
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and key.partition("/")[0] not in _NO_METRICS
-    }
-
-
 class StudySearcher(Searcher):
     """Hands the study's trials to Ray and tells the study what became of them.
 
@@ -133,12 +80,13 @@ class StudySearcher(Searcher):
             What its trials share.
         find_checkpoint:
             Path or URI of the newest checkpoint of a trial that is run again, or None.
-        crash_reason:
+        crash_of:
             Why Ray gave up on a trial, by Ray's id.
 
     Attributes:
         error:
-            What kept the study from being told; the sweep ends with it, because Ray would only log it.
+            Why the sweep ends: what kept the study from being told, which Ray would only log, or what every trial would
+            meet.
     """
 
     def __init__(
@@ -146,14 +94,14 @@ class StudySearcher(Searcher):
         study: SweepStudy,
         plan: TrialPlan,
         find_checkpoint: Callable[[int], str | None],
-        crash_reason: Callable[[str], str],
+        crash_of: Callable[[str], Crash],
     ) -> None:
         super().__init__(metric=plan.metric, mode=plan.mode)
         self._study = study
         self._study_name = study.name
         self._plan = plan
         self._find_checkpoint = find_checkpoint
-        self._crash_reason = crash_reason
+        self._crash_of = crash_of
         self._left_running = deque(study.trials(TrialState.RUNNING))
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
@@ -182,7 +130,7 @@ class StudySearcher(Searcher):
             return
         self._live.discard(trial_id)
         try:
-            self._finish(self._numbers[trial_id], result, self._crash_reason(trial_id) if error else None)
+            self._finish(self._numbers[trial_id], result, self._crash_of(trial_id) if error else None)
         except Exception as failure:
             self.error = failure
             raise
@@ -225,28 +173,52 @@ class StudySearcher(Searcher):
     def _next_new(self) -> FrozenTrial | None:
         return self._study.draw() if self._study.started() < self._plan.trials else None
 
-    def _finish(self, number: int, result: dict[str, Any] | None, crash: str | None) -> None:
+    def _finish(self, number: int, result: dict[str, Any] | None, crash: Crash | None) -> None:
         if crash is not None:
-            self._study.finish(number, TrialState.FAIL, reason=crash)
-            self._give_up_if_hopeless(crash)
-            return
-        outcome = judge(result, self._plan)
-        if result and outcome.value is not None:
+            self._fail(number, crash.reason, crash.kind)
+        elif result and result.get(FAILURE_KIND) in SHARED:
+            self._halt(str(result[FAILURE]), str(result[FAILURE_KIND]))
+        elif not result and self._study.trial(number).intermediate_values:  # paused, and never gone on with
+            self._study.finish(number, TrialState.PRUNED)
+        else:
+            self._close(number, result)
+
+    def _close(self, number: int, result: dict[str, Any] | None) -> None:
+        """Tell the study what a trial is that came to its end."""
+        outcome = judge(result, self._plan.metric, self._plan.epochs)
+        if outcome.reason is not None:
+            self._fail(number, outcome.reason, outcome.kind)
+        elif result:
             self._record(number, result)
-        value = outcome.value if outcome.state == TrialState.COMPLETE else None
-        self._study.finish(number, outcome.state, value, outcome.reason)
-        if result and not result.get(FAILURE_KEY):
+            value = outcome.value if outcome.state == TrialState.COMPLETE else None
+            self._study.finish(number, outcome.state, value)
+        if result and not result.get(FAILURE):
             self._has_metric(result)
 
+    def _fail(self, number: int, reason: str, kind: str | None) -> None:
+        self._study.finish(number, TrialState.FAIL, reason=reason, kind=kind)
+        if kind != DIVERGED:
+            self._give_up_if_hopeless(reason)
+
+    def _halt(self, reason: str, kind: str) -> None:
+        """End the sweep for what every trial would meet; this one stays RUNNING in the study, as if interrupted."""
+        if self.error is None:
+            self.error = next(error(reason) for error, known in KINDS if known == kind)
+
     def _record(self, number: int, result: Mapping[str, Any]) -> None:
-        """Store a step: its value and what was measured; and the best step so far."""
+        """Store a step: its value and what was measured; and the best step so far.
+
+        An epoch that is trained again, because a checkpoint was lost, keeps what was reported first; what it took is
+        added all the same.
+        """
         epoch, metrics = int(result[TIME_ATTR]), metrics_of(result)
-        value = metrics[self._plan.metric]
         trial = self._study.trial(number)
-        self._study.report(number, epoch, value)
-        spent = trial.user_attrs.get(LAST, {}).get("seconds", 0.0) + result.get(TIME_THIS_ITER_S, 0.0)
-        self._study.note(number, LAST, {"epoch": epoch, "seconds": spent, "metrics": metrics})
-        best = trial.user_attrs.get(BEST)
+        if epoch not in trial.intermediate_values:
+            self._study.report(number, epoch, metrics[self._plan.metric])
+        last = trial.user_attrs.get(LAST, {})
+        newest = {"epoch": epoch, "metrics": metrics} if epoch > last.get("epoch", 0) else {}
+        self._study.note(number, LAST, {**last, **newest, **_spent(last, result)})
+        best, value = trial.user_attrs.get(BEST), trial.intermediate_values.get(epoch, metrics[self._plan.metric])
         if best is None or self._study.better(value, best["metrics"][self._plan.metric]):
             self._study.note(number, BEST, {"epoch": epoch, "metrics": metrics})
 
@@ -258,11 +230,21 @@ class StudySearcher(Searcher):
         self.error = InputError(f"metric: a trial reports no `{self._plan.metric}`: choose one of {known}.")
         return False
 
-    def _give_up_if_hopeless(self, crash: str) -> None:
-        """End the sweep where the first trials all crash: the next ones would, too."""
+    def _give_up_if_hopeless(self, reason: str) -> None:
+        """End the sweep where the first trials all fail: the next ones would, too."""
         ended = self._study.trials(TrialState.FAIL)
         if len(ended) >= HOPELESS and not any(trial.intermediate_values for trial in self._study.trials()):
             self.error = WorkFailedError(
-                f"the first {len(ended)} trials crashed and none has finished an epoch: {crash}: remove the cause and "
+                f"the first {len(ended)} trials failed and none has finished an epoch: {reason}: remove the cause and "
                 "start the sweep anew in another folder."
             )
+
+
+def _spent(last: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trial took, this epoch included: seconds, epochs, and GPU memory where there is a GPU."""
+    spent = {
+        "seconds": last.get("seconds", 0.0) + result.get(TIME_THIS_ITER_S, 0.0),
+        "epochs_run": last.get("epochs_run", last.get("epoch", 0)) + 1,
+    }
+    peaks = [peak for peak in (last.get(GPU_PEAK), result.get(GPU_PEAK)) if peak]
+    return {**spent, GPU_PEAK: int(max(peaks))} if peaks else spent

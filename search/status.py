@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 from optuna.trial import TrialState
 
-from search.results import best_trial, read_run, results_table
+from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
+from search.storage import Usage, checkpoint_root, checkpoint_usage
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class SweepStatus:
             Number, value and epoch of the best trial; None before the first epoch.
         table:
             One row per trial, see :func:`search.results.results_table`.
+        path:
+            The path of the trainings, ``fast`` or ``exact``, that every figure belongs to.
+        smaller_batches:
+            Trials that GPU memory did not let have the batch that was asked for.
+        usage:
+            What the sweep's checkpoints take; None where their storage cannot be listed.
     """
 
     run_dir: Path
@@ -41,24 +48,45 @@ class SweepStatus:
     states: dict[str, int]
     best: dict[str, Any] | None
     table: pd.DataFrame
+    path: str
+    smaller_batches: tuple[SmallerBatch, ...]
+    usage: Usage | None
 
     @property
     def finished(self) -> bool:
         """Whether all trials that were planned have ended."""
         return sum(self.states.values()) >= self.planned and TrialState.RUNNING.name not in self.states
 
+    @property
+    def epochs_run(self) -> int:
+        """Epochs that were trained in all, repeated ones, too."""
+        return int(self.table["epochs_run"].sum())
+
+    @property
+    def epochs_repeated(self) -> int:
+        """How many of them were trained again, because a checkpoint was lost."""
+        return self.epochs_run - int(self.table["epochs"].sum())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table row by row, as JSON can hold it; what a trial lacks is None."""
+        return [{str(key): _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")]
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it; NaN becomes None."""
-        trials = [{key: _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")]
         return {
             "run_dir": str(self.run_dir),
             "name": self.name,
             "metric": self.metric,
+            "path": self.path,
             "epochs": self.epochs,
             "planned": self.planned,
             "states": self.states,
             "best": self.best,
-            "trials": trials,
+            "epochs_run": self.epochs_run,
+            "epochs_repeated": self.epochs_repeated,
+            "checkpoints": self.usage.as_dict() if self.usage else None,
+            "smaller_batches": [each._asdict() for each in self.smaller_batches],
+            "trials": self.rows(),
         }
 
 
@@ -83,10 +111,13 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         states=dict(states),
         best=found,
         table=results_table(study),
+        path=config.settings().path,
+        smaller_batches=smaller_batches(study, config),
+        usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
     )
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  a cell of the table
-    if value is None or (isinstance(value, float) and not math.isfinite(value)) or value is pd.NaT:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)) or value is pd.NaT or value is pd.NA:
         return None
     return value.item() if hasattr(value, "item") else value

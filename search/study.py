@@ -1,8 +1,8 @@
 """The Optuna study of a sweep, the one truth about its trials: create, open again, guard, lock, write.
 
 Nothing else writes to a sweep's study. A trial's record beyond what Optuna keeps lies in two user attributes, each
-written in one go: ``last`` (epoch, seconds, metrics of the newest epoch) and ``best`` (epoch, metrics of the best
-one); a trial that ended badly has its reason in ``failure``.
+written in one go: ``last`` (the newest epoch, and what all epochs took) and ``best`` (epoch, metrics of the best one);
+a trial that ended badly has its reason in ``failure`` and its kind in ``failure_kind``.
 """
 
 from __future__ import annotations
@@ -41,13 +41,25 @@ DEFAULT = "default"
 """Stands as the author of trial 0, the default hyp, which no sampler drew."""
 FAILURE = "failure"
 """User attribute of a failed trial: why, in one line."""
+FAILURE_KIND = "failure_kind"
+"""User attribute of a failed trial: a kind of :mod:`trainable.failures`, or of :mod:`search.crashes`."""
 LAST = "last"
-"""User attribute of a trial: ``{"epoch", "seconds", "metrics"}`` of its newest epoch."""
+"""User attribute of a trial: ``epoch`` and ``metrics`` of its newest epoch; ``seconds`` and ``epochs_run`` of all that
+were trained, repeated ones, too; and ``gpu_memory_peak``, the largest of all."""
 BEST = "best"
 """User attribute of a trial: ``{"epoch", "metrics"}`` of its best epoch."""
+BATCH_SIZE = "batch_size"
+"""Key of a result: images per forward pass that the epoch ended with; fewer than asked for where memory was short."""
+GPU_PEAK = "gpu_memory_peak"
+"""Key of a result: largest GPU memory of the training so far, in bytes; absent on a CPU."""
+GPU_TOTAL = "gpu_memory_total"
+"""Key of a result: memory of that GPU, in bytes."""
 
-_MACHINE_SETTINGS = ("data", "device", "workers", "cache", "amp")
-"""Training settings that say where a training runs rather than what it is; they may change on resume."""
+_MACHINE_SETTINGS = ("data", "device", "workers", "cache", "cache_dir", "amp", "broken_images")
+"""Training settings that say where a training runs, or what becomes of a damaged data set, rather than what it is; they
+may change on resume."""
+_BEFORE = {"path": "exact", "weights_sha256": None}
+"""What trainings did before these settings existed: studies of that time do not name them."""
 
 
 class SweepStudy:
@@ -107,7 +119,7 @@ class SweepStudy:
         self._storage.delete_study(self._study_id)
 
     def report(self, number: int, epoch: int, value: float) -> None:
-        """Store the value of an epoch; an epoch that was trained again after a crash takes its new value."""
+        """Store the value of an epoch."""
         # Not `Trial.report`: it needs a Trial, whose creation samples anew, and it warns of a step that it knows.
         self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
 
@@ -115,7 +127,14 @@ class SweepStudy:
         """Store a user attribute of a trial."""
         self._storage.set_trial_user_attr(self._id(number), key, value)
 
-    def finish(self, number: int, state: TrialState, value: float | None = None, reason: str | None = None) -> None:
+    def finish(
+        self,
+        number: int,
+        state: TrialState,
+        value: float | None = None,
+        reason: str | None = None,
+        kind: str | None = None,
+    ) -> None:
         """Tell the study what became of a trial.
 
         Args:
@@ -127,9 +146,13 @@ class SweepStudy:
                 The value of a COMPLETE trial.
             reason:
                 Why it is FAIL.
+            kind:
+                The kind of that reason.
         """
         if reason is not None:
             self.note(number, FAILURE, reason)
+        if kind is not None:
+            self.note(number, FAILURE_KIND, kind)
         self.study.tell(number, value, state=state)
 
     def _id(self, number: int) -> int:
@@ -250,6 +273,7 @@ def _guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
         study.set_user_attr("key", secrets.token_hex(4))
         study.set_user_attr("identity", wanted)
         return
+    held = {**held, "train": {**_BEFORE, **held.get("train", {})}}
     for part, value in json.loads(json.dumps(wanted)).items():
         if held.get(part) != value:
             shown = f" ({_difference(held.get(part), value)})" if part != "data" else ""

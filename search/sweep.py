@@ -16,18 +16,21 @@ from pathlib import Path
 import optuna
 from optuna.trial import TrialState
 
-from data_prep.errors import InputError
+from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
-from search.driver import CHECKPOINTS, Options, Sweep, SweepResult, conclude, drive
+from search.driver import Options, Sweep, SweepResult, conclude, drive
 from search.journal import JOURNAL, driver_lock
 from search.parameters import CategoricalParameter
 from search.paths import is_uri, write_text
+from search.storage import CHECKPOINTS
 from search.study import load_study
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
 
+_RESUMABLE = (DataMissingError, ImageError)
+"""Errors of the input that leave a sweep to go on with, because it was right when the sweep began."""
 _TARGET = "target"  # attribute of the study: the trials that it shall have, extensions included
 
 
@@ -44,6 +47,7 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
 
     Raises:
         InputError: Something in the configuration is wrong, or the folder holds a sweep; nothing was changed.
+        DataMissingError, ImageError: The data set vanished or broke while the sweep ran; a resume goes on with it.
         WorkFailedError: All trials crash, or Ray gave up.
     """
     options = options or Options()
@@ -57,6 +61,8 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
         study.study.set_user_attr(_TARGET, config.trials)
         try:
             return drive(sweep, study, config.trials, options)
+        except _RESUMABLE:
+            raise
         except InputError:
             study.delete()
             raise
@@ -125,6 +131,8 @@ def _new_folder(run_dir: Path) -> Iterator[None]:
         raise InputError(f"{run_dir}: cannot be made ({error.strerror}); choose another folder.") from error
     try:
         yield
+    except _RESUMABLE:
+        raise
     except InputError:
         for path in set(run_dir.iterdir()) - before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

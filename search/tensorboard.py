@@ -25,15 +25,17 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.summary import hparams
 
 from search.checkpoints import trial_dirname
+from search.outcome import metrics_of
 from search.scheduler import TIME_ATTR
-from search.searcher import FAILURE_KEY, metrics_of
+from search.study import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
+from trainable.failures import FAILURE, FAILURE_KIND, SHARED
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 FOLDER = "tensorboard"
 _PREFIX = "events"
-_RUN = ("epoch_seconds", "images_per_second", "skipped_images")
+_RUN = ("epoch_seconds", "images_per_second", "skipped_images", BATCH_SIZE, GPU_PEAK, GPU_TOTAL)
 
 
 class TensorBoardCallback(Callback):
@@ -76,9 +78,12 @@ class TensorBoardCallback(Callback):
             log.write(int(result[TIME_ATTR]), metrics_of(flatten_dict(result)))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
-        """Mark the trial as ended; one that diverged has failed."""
-        failed = bool((trial.last_result or {}).get(FAILURE_KEY))
-        self._close(trial, "STATUS_FAILURE" if failed else "STATUS_SUCCESS")
+        """Mark the trial as ended; one that diverged has failed, one that lacks its data set waits for a resume."""
+        result = trial.last_result or {}
+        if result.get(FAILURE_KIND) in SHARED:
+            self._close(trial, None)
+        else:
+            self._close(trial, "STATUS_FAILURE" if result.get(FAILURE) else "STATUS_SUCCESS")
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """Mark the trial as failed."""
@@ -90,7 +95,7 @@ class TensorBoardCallback(Callback):
             log.close()
         self._logs.clear()
 
-    def _close(self, trial: Trial, status: str) -> None:
+    def _close(self, trial: Trial, status: str | None) -> None:
         log = self._logs.pop(trial.config["trial_number"], None)
         if log is not None:
             log.close(status)

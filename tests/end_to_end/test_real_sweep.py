@@ -24,14 +24,17 @@ from optuna.trial import FrozenTrial, TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import search.demo.run as demo
+from data_prep.errors import DataMissingError
 from search.config import load_sweep_config
 from search.demo import DemoResult, run_demo
+from search.progress import Progress
 from search.promote import PromoteOptions, promote
 from search.results import read_run
 from search.study import LAST
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.end_to_end.logged_detection import VARIABLE, LoggedDetection
 from tests.search.conftest import ROOT
+from tests.shapes import draw_shapes
 from trainable.hyp import read_hyp
 from trainable.weights import load_state
 
@@ -158,6 +161,42 @@ def test_what_a_sweep_leaves(swept: Swept) -> None:
     # What stock YOLOv5 reads: a flat mapping of numbers.
     assert all(isinstance(value, int | float) for value in yaml.safe_load((run / "best_hyp.yaml").read_text()).values())
     assert yaml.safe_load((run / "best_train.yaml").read_text())["image_size"] == 64
+
+
+# --- a data set that vanishes ---------------------------------------------------------------------------------------
+
+
+def test_a_data_set_that_vanishes_stops_the_sweep_at_once(tmp_path: Path, log: Log) -> None:
+    """Trial 1 needs the pictures in another size, and finds none; when they are back, nothing is missing."""
+    data = draw_shapes(tmp_path / "data", train=24, val=12, seed=7)
+    images, stolen = data.parent / "images", data.parent / "stolen"
+    config = write_sweep(
+        tmp_path,
+        data,
+        {"image_size": {"choices": [64, 96], "default": 64}},
+        trials=3,
+        seed=1,
+        max_concurrent=1,
+        sampler={"members": ["random"]},
+        scheduler={"type": "none"},
+        train={**TRAIN, "epochs": 2},
+    )
+
+    def steal(progress: Progress) -> None:
+        if progress.ended == 1 and images.exists():
+            images.rename(stolen)
+
+    with pytest.raises(DataMissingError, match=rf"images/train.*go on with `hypsweep resume {tmp_path / 'run'}`"):
+        run_sweep(load_sweep_config(config), tmp_path / "run", Options(trainable=LoggedDetection, on_progress=steal))
+    first, second = trials(tmp_path / "run")
+    assert second.params["image_size"] == 96
+    assert (first.state, second.state) == (TrialState.COMPLETE, TrialState.RUNNING)
+
+    stolen.rename(images)
+    result = resume_sweep(tmp_path / "run", options=Options(trainable=LoggedDetection))
+    assert result.states == {"COMPLETE": 3}
+    assert result.usage is not None
+    assert result.usage.trials == 1  # the newest checkpoint of the best
 
 
 # --- promotion -------------------------------------------------------------------------------------------------------

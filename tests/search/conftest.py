@@ -67,6 +67,10 @@ class SweepFiles:
         lines = log.read_text().splitlines() if log.exists() else []
         return [(int(a), int(b), int(c)) for a, b, c in (line.split() for line in lines)]
 
+    def epochs_of(self, number: int) -> list[int]:
+        """The epochs of a trial that were trained, in order."""
+        return [epoch for trial, epoch, _ in self.epochs() if trial == number]
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> SweepFiles:

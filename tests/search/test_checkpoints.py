@@ -82,3 +82,12 @@ def test_a_trials_checkpoints_can_be_discarded_without_its_neighbours(tmp_path: 
 
     assert newest_checkpoint(str(tmp_path), 3, below=9) is None
     assert newest_checkpoint(str(tmp_path), 4, below=9) is not None
+
+
+def test_the_newest_whole_one_can_be_spared(tmp_path: Path) -> None:
+    put(tmp_path, "session_000", 3, "checkpoint_000001", 4)
+    newest = put(tmp_path, "session_001", 3, "checkpoint_000000", 9, tensors=10)
+    put(tmp_path, "session_001", 3, "checkpoint_000001", 10, tensors=11)  # cut short
+    other = put(tmp_path, "session_001", 4, "checkpoint_000000", 1)
+    discard(str(tmp_path), 3, but_newest=True)
+    assert sorted(path.parent for path in tmp_path.rglob("tensors.pt")) == [newest, other]

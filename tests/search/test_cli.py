@@ -167,7 +167,7 @@ def test_status_shows_the_trials_and_why_one_failed(cli: Cli, finished: SweepFil
     assert found.code == 0
     assert len(re.findall(r"^ *\d+ +\w+ +(?:COMPLETE|FAIL) +\d/3 ", found.out, re.MULTILINE)) == 4
     assert "trial 2 failed: diverged at epoch 2: the loss is NaN\n" in found.out
-    assert "3 COMPLETE, 1 FAIL; 4 planned\n" in found.out
+    assert "3 COMPLETE, 1 FAIL; 4 planned; 10 epochs run\n" in found.out
     assert "hypsweep resume" not in found.out
 
 
@@ -244,7 +244,7 @@ def test_a_sweep_that_was_cut_off_is_said_to_go_on_with_resume(cli: Cli, files: 
     add(study, None, [0.5])
     finish_run(files, study)
     found = cli("status", files.run)
-    assert "1 RUNNING; 6 planned\n" in found.out
+    assert "1 RUNNING; 6 planned; 1 epoch run\n" in found.out
     assert f"go on with: hypsweep resume {files.run}\n" in found.out
     assert only_json(cli("status", files.run, "--json").out)["states"] == {"RUNNING": 1}
 

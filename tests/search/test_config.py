@@ -21,6 +21,18 @@ def test_relative_paths_start_at_the_folder_of_the_yaml(files: SweepFiles, monke
     assert config.storage_path == str(files.folder / "store")
 
 
+def test_an_official_name_of_weights_is_no_path_unless_the_file_is_there(files: SweepFiles) -> None:
+    train = {"epochs": 3, "weights": "yolov5n.pt"}
+    config = files.config(train=train)
+    assert config.settings().weights == "yolov5n.pt"
+    config.check_files()
+    with pytest.raises(InputError, match=r"train\.weights: there is no file .*yolov5q\.pt"):
+        files.config(train={**train, "weights": "yolov5q.pt"}).check_files()
+
+    (files.folder / "yolov5n.pt").touch()
+    assert files.config(train=train).settings().weights == str(files.folder / "yolov5n.pt")
+
+
 def test_a_bucket_stays_as_it_is(files: SweepFiles) -> None:
     assert files.config(storage_path="s3://bucket/sweeps").storage_path == "s3://bucket/sweeps"
 
@@ -34,6 +46,7 @@ def test_defaults_are_yolov5s_and_ga_alongside_tpe(files: SweepFiles) -> None:
     assert config.sampler.members.tpe is not None
     assert (config.settings().image_size, config.settings().nominal_batch_size) == (640, 64)
     assert config.base_hyp().lr0 == 0.01
+    assert (config.keep_best_checkpoints, config.max_paused_checkpoints) == (1, 20)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +63,8 @@ def test_defaults_are_yolov5s_and_ga_alongside_tpe(files: SweepFiles) -> None:
         ({"scheduler": {"grace_period": 10}, "train": {"epochs": 9}}, ["grace_period", "10", "9"]),
         ({"scheduler": {"type": "hyperband"}}, ["scheduler.type"]),
         ({"sampler": {"members": {"gaa": {}}}}, ["gaa"]),
+        ({"max_paused_checkpoints": -1}, ["max_paused_checkpoints"]),
+        ({"keep_best_checkpoint": 1}, ["keep_best_checkpoint", "keep_best_checkpoints"]),
         ({"name": "two words"}, ["name", "two words"]),
     ],
 )
@@ -75,13 +90,15 @@ def test_a_wrong_override_is_named(files: SweepFiles, override: str) -> None:
 
 
 def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
-    config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3)
+    kept = {"keep_best_checkpoints": 3, "max_paused_checkpoints": None}
+    config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3, **kept)
     elsewhere = files.folder / "run"
     elsewhere.mkdir()
     for name, text in config.files().items():
         (elsewhere / name).write_text(text)
     again = load_sweep_config(elsewhere / "sweep.yaml")
     assert again.files() == config.files()
+    assert (again.keep_best_checkpoints, again.max_paused_checkpoints) == (3, None)
     assert again.space == elsewhere / "space.yaml"
     assert again.settings() == config.settings()
     assert again.sampler.members.model_fields_set == {"random"}

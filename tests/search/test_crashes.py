@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from search.crashes import CrashReasons, last_error
+from search.crashes import CRASH, DISK, CrashReasons, explain, last_error
 
 TASK = (
     "Failure # 1 (occurred at 2026-01-01)\n\x1b[36mray::Q.train()\x1b[39m (pid=1, ip=1)\n  File ...\nOSError: a cloud\n"
@@ -22,8 +22,8 @@ ACTOR = (
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (TASK, "crashed: RuntimeError: the disk is on fire"),
-        (ACTOR, "crashed: The actor died unexpectedly before finishing this task."),
+        (TASK, "RuntimeError: the disk is on fire"),
+        (ACTOR, "The actor died unexpectedly before finishing this task."),
         ("Failure # 1 (occurred at x)\n", "crashed without a message"),
         ("", "crashed without a message"),
     ],
@@ -37,8 +37,32 @@ def test_a_trial_is_looked_up_by_rays_id(tmp_path: Path) -> None:
     reasons = CrashReasons()
     trials: list[Any] = [
         SimpleNamespace(trial_id="a", error_file=None),
-        SimpleNamespace(trial_id="b", error_file=str(tmp_path / "error.txt")),
+        SimpleNamespace(
+            trial_id="b",
+            error_file=str(tmp_path / "error.txt"),
+            storage=SimpleNamespace(trial_fs_path="/store/trial_00001"),
+        ),
     ]
     reasons.on_step_begin(0, trials)
-    assert reasons.reason("b") == "crashed: RuntimeError: the disk is on fire"
-    assert reasons.reason("a") == reasons.reason("c") == "crashed, and Ray kept no error"
+    assert reasons.crash("b") == ("crashed: RuntimeError: the disk is on fire", CRASH)
+    assert reasons.crash("a") == reasons.crash("c") == ("crashed, and Ray kept no error", CRASH)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "kind"),
+    [
+        ("RuntimeError: a cloud", "crashed: RuntimeError: a cloud", CRASH),
+        ("data_prep.errors.WorkFailedError: /a: is gone; b.", "crashed: /a: is gone; b.", CRASH),
+        ("data_prep.errors.DiskFullError: /a: no room; free some disk.", "crashed: /a: no room; free some disk.", DISK),
+        (
+            "OSError: [Errno 28] Error writing. Detail: [errno 28] No space left on device",
+            (
+                "crashed: /store/trial_00001: a checkpoint cannot be stored there (OSError: [Errno 28] Error writing. "
+                "Detail: [errno 28] No space left on device): free some disk, or keep fewer checkpoints"
+            ),
+            DISK,
+        ),
+    ],
+)
+def test_a_full_disk_is_named_with_its_folder_and_a_remedy(error: str, expected: str, kind: str) -> None:
+    assert explain(error, "/store/trial_00001") == (expected, kind)

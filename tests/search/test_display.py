@@ -8,10 +8,12 @@ from optuna.trial import TrialState, create_trial
 from search.display import final_epochs, promotion_summary, say, status_table, sweep_summary
 from search.driver import SweepResult
 from search.promote import Promotion
-from search.results import BestTrial
+from search.results import BestTrial, SmallerBatch
 from search.status import sweep_status
+from search.storage import Usage
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.screen import Screen
+from tests.search.test_checkpoints import put
 from tests.search.test_results import add, finish_run
 
 
@@ -29,10 +31,30 @@ def test_a_sweeps_end_says_what_to_do_next(tmp_path: Path, interrupted: bool) ->
     result = SweepResult(tmp_path, interrupted, {"PRUNED": 4, "COMPLETE": 1}, BestTrial(trial, 0.123456789, 9))
     sweep_summary(screen.console, result)
     lines = screen.text.splitlines()
-    assert lines[:2] == ["1 COMPLETE, 4 PRUNED", "best: trial 3, 0.12346 after 9 epochs"]
+    assert lines[:2] == ["1 COMPLETE, 4 PRUNED", "best: trial 3, 0.12346 after 9 epochs (fast path)"]
     assert f"hyp:         {tmp_path / 'best_hyp.yaml'}" in lines
     goes_on = f"stopped before its end; go on with: hypsweep resume {tmp_path}"
     assert lines[-1] == (goes_on if interrupted else f"finish it:   hypsweep promote {tmp_path}")
+
+
+def test_a_sweeps_end_tells_what_is_stored_and_whose_batch_was_cut(tmp_path: Path) -> None:
+    screen = Screen(20)
+    trial = create_trial(state=TrialState.COMPLETE, value=0.5)
+    trial.number = 3
+    result = SweepResult(
+        tmp_path,
+        False,
+        {"COMPLETE": 1},
+        BestTrial(trial, 0.5, 9),
+        path="exact",
+        smaller_batches=(SmallerBatch(7, 8, 16),),
+        usage=Usage(22_400_000, 1),
+    )
+    sweep_summary(screen.console, result)
+    lines = screen.text.splitlines()
+    assert "best: trial 3, 0.5 after 9 epochs (exact path)" in lines
+    assert "checkpoints: 22.4 MB of 1 trial" in lines
+    assert "trial 7 ended with batch 8 instead of 16 (GPU memory)" in lines
 
 
 def test_a_sweep_without_an_epoch_points_to_no_files(tmp_path: Path) -> None:
@@ -76,3 +98,20 @@ def test_the_status_fits_a_narrow_terminal_and_failures_are_told_in_full(files: 
     assert any(line.split() == ["0", "default", "RUNNING", "1/300", "0.012346", "0.012346"] for line in table)
     assert f"trial 1 failed: {reason}" in lines
     assert lines[-1].endswith(f"go on with: hypsweep resume {files.run}")
+
+
+def test_the_status_tells_memory_batches_repeated_epochs_and_bytes(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    measured = {"batch_size": 8, "gpu_memory_total": 24 * 2**30}
+    spent = {"epochs_run": 3, "gpu_memory_peak": 10 * 2**30}
+    number = add(study, TrialState.PRUNED, [0.1, 0.2], spent=spent, measured=measured)
+    finish_run(files, study)
+    put(files.run / "ray", "session_000", number, "checkpoint_000001", None)
+    screen = Screen(80)
+    status_table(screen.console, sweep_status(files.run))
+    lines = screen.text.splitlines()
+    assert "trial 0 ended with batch 8 instead of 16 (GPU memory)" in lines
+    assert "trial 0 peaks at 10.0 of 24.0 GiB GPU memory: 2 trials fit on such a GPU (resources.gpus: 0.5)" in lines
+    assert "1 PRUNED; 6 planned; 3 epochs run, 1 of them again" in lines
+    assert "checkpoints: 0.0 kB of 1 trial" in lines
+    assert "best: trial 0, 0.2 after 2/9 epochs (fast path)" in lines

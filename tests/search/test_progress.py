@@ -9,12 +9,13 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from search.progress import Progress, ProgressCallback, summary
+from search.study import LAST
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
 
 
 def ray_trial(number: int, checkpoint: str | None = None) -> Any:
-    return SimpleNamespace(config={"trial_number": number, "checkpoint": checkpoint})
+    return SimpleNamespace(config={"trial_number": number, "checkpoint": checkpoint}, checkpoint=None)
 
 
 def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
@@ -27,12 +28,18 @@ def test_plain_lines_where_the_output_is_no_terminal(files: SweepFiles) -> None:
     out, text = console(terminal=False)
     shown = ProgressCallback(study, planned=3, epochs=9, console=out)
     shown.setup()
-    shown.on_trial_start(0, [], ray_trial(add(study, TrialState.COMPLETE, [0.25] * 9)))
+    shown.on_trial_start(0, [], ray_trial(add(study, None, [])))
+    study.report(0, 9, 0.25)
+    study.note(0, LAST, {"epoch": 9, "seconds": 1.0, "metrics": {"fitness": 0.25}})
+    study.finish(0, TrialState.COMPLETE, 0.25)
     shown.on_trial_complete(0, [], ray_trial(0))
     add(study, TrialState.FAIL, [0.1], reason="diverged at epoch 2")
     shown.on_trial_start(0, [], ray_trial(1, "/checkpoint"))
     shown.on_trial_recover(0, [], ray_trial(1))
     shown.on_trial_error(0, [], ray_trial(1))
+    add(study, None, [0.1])
+    shown.on_trial_start(0, [], ray_trial(2))
+    shown.on_trial_complete(0, [], ray_trial(2))
     shown.on_experiment_end([])
     lines = text.getvalue().splitlines()
     assert lines[0] == "trial 0 starts (default)"
@@ -41,6 +48,7 @@ def test_plain_lines_where_the_output_is_no_terminal(files: SweepFiles) -> None:
     assert lines[2] == "trial 1 goes on from its checkpoint (random)"
     assert lines[3].startswith("trial 1 crashed")
     assert lines[4].startswith("trial 1 FAIL after 1 of 9 epochs, 0.1: diverged at epoch 2 | 2/3 trials")
+    assert lines[5:] == ["trial 2 starts again from its first epoch (random)", "trial 2 waits for a resume"]
     assert "\x1b" not in text.getvalue()
 
 

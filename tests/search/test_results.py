@@ -10,20 +10,36 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError, WorkFailedError
 from search.config import load_sweep_config
-from search.results import beside_default, best_trial, export_best, read_run, results_table, write_results
+from search.results import (
+    beside_default,
+    best_trial,
+    export_best,
+    read_run,
+    results_table,
+    smaller_batches,
+    write_results,
+)
 from search.space import load_space
 from search.study import BEST, LAST, SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from trainable.hyp import Hyp, read_hyp
 
 
-def add(study: SweepStudy, state: TrialState | None, values: list[float], **more: Any) -> int:
-    """A trial with one value per epoch; no state leaves it running."""
+def add(
+    study: SweepStudy,
+    state: TrialState | None,
+    values: list[float],
+    *,
+    spent: dict[str, Any] | None = None,
+    measured: dict[str, Any] | None = None,
+    **more: Any,
+) -> int:
+    """A trial with one value per epoch, which all spent and measured the same; no state leaves it running."""
     number = study.draw().number
     for epoch, value in enumerate(values, start=1):
         study.report(number, epoch, value)
-        metrics = {"fitness": value, "map50": value / 2, "per_class/cow/map50": 0.1}
-        study.note(number, LAST, {"epoch": epoch, "seconds": 2.0 * epoch, "metrics": metrics})
+        metrics = {"fitness": value, "map50": value / 2, "per_class/cow/map50": 0.1, **(measured or {})}
+        study.note(number, LAST, {"epoch": epoch, "seconds": 2.0 * epoch, **(spent or {}), "metrics": metrics})
     if values:
         study.note(number, BEST, {"epoch": values.index(max(values)) + 1, "metrics": {"fitness": max(values)}})
     if state is not None:
@@ -89,6 +105,46 @@ def test_the_table_has_one_row_per_trial(files: SweepFiles) -> None:
     assert pd.isna(second["value"])
 
 
+def test_whole_numbers_stay_whole_where_a_trial_has_none(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    spent = {"epochs_run": 5, "gpu_memory_peak": 2**40 + 1}
+    measured = {"batch_size": 8, "gpu_memory_peak": 2**40, "gpu_memory_total": 2**41}
+    add(study, TrialState.COMPLETE, [0.9, 0.4], spent=spent, measured=measured)
+    add(study, TrialState.FAIL, [], reason="cows.jpg is broken", kind="image")
+    finish_run(files, study)
+    text = (files.run / "results.csv").read_text().splitlines()
+    names = text[0].split(",")
+    first, second = (dict(zip(names, line.split(","), strict=True)) for line in text[1:])
+    columns = ("best_epoch", "epochs_run", "batch_size", "gpu_memory_peak", "gpu_memory_total")
+    assert [first[name] for name in columns] == ["1", "5", "8", str(2**40 + 1), str(2**41)]
+    assert [second[name] for name in columns] == [""] * 5
+    assert (first["failure_kind"], second["failure_kind"]) == ("", "image")
+    assert not {"metrics_batch_size", "metrics_gpu_memory_peak", "metrics_gpu_memory_total"} & set(names)
+    parquet = pd.read_parquet(files.run / "results.parquet")
+    assert parquet["gpu_memory_peak"].dropna().tolist() == [2**40 + 1]
+
+
+def test_a_study_of_before_counts_its_epochs_once(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    add(study, TrialState.COMPLETE, [0.9, 0.4])
+    assert "epochs_run" not in study.trial(0).user_attrs[LAST]
+    assert results_table(study.study).epochs_run.tolist() == [2]
+
+
+def test_a_batch_that_memory_did_not_allow_is_told_from_one_that_was_asked_for(files: SweepFiles) -> None:
+    space = yaml.safe_load((files.folder / "space.yaml").read_text())
+    space["parameters"]["batch_size"] = {"choices": [4, 16], "default": 16}
+    (files.folder / "space.yaml").write_text(yaml.safe_dump(space))
+    study, _ = open_tiny(files, seed=2)
+    while len({t.params["batch_size"] for t in study.trials(TrialState.COMPLETE)}) < 2:
+        add(study, TrialState.COMPLETE, [0.5], measured={"batch_size": 4})
+    add(study, TrialState.COMPLETE, [0.5])  # a trainable that does not say
+    found = smaller_batches(study.study, files.config(seed=2))
+    halved = [t.number for t in study.trials()[:-1] if t.params["batch_size"] == 16]
+    assert [tuple(each) for each in found] == [(number, 4, 16) for number in halved]
+    assert halved
+
+
 def test_an_empty_study_is_an_empty_table(files: SweepFiles) -> None:
     study, _ = open_tiny(files)
     assert len(results_table(study.study)) == 0  # the default hyp waits; it is no trial yet
@@ -131,7 +187,15 @@ def test_the_best_hyp_is_a_whole_yolov5_hyp_that_says_where_it_is_from(files: Sw
     assert hyp.box == 0.07
     assert hyp.lr0 == study.trial(number).params["lr0"]
     assert yaml.safe_load(text).keys() >= Hyp().as_dict().keys()
-    for words in ("sweep tiny", f"trial {number}", "fitness 0.9", "map50 0.45", "seed: sweep 5", "date: 20"):
+    for words in (
+        "sweep tiny",
+        f"trial {number}",
+        "fitness 0.9",
+        "map50 0.45",
+        "seed: sweep 5",
+        "date: 20",
+        "training path: fast",
+    ):
         assert words in text.split("lr0:")[0]
 
 
@@ -140,7 +204,7 @@ def test_best_train_says_what_stands_beside_the_hyp(files: SweepFiles) -> None:
     add(study, TrialState.COMPLETE, [0.9])
     finish_run(files, study)
     train = yaml.safe_load((files.run / "best_train.yaml").read_text())
-    assert (train["model"], train["epochs"], train["optimizer"]) == ("yolov5n", 9, "SGD")
+    assert (train["model"], train["epochs"], train["optimizer"], train["path"]) == ("yolov5n", 9, "SGD", "fast")
     assert train.keys() >= {"lr_schedule", "image_size", "batch_size", "weights"}
 
 

@@ -10,9 +10,11 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from data_prep.errors import InputError, WorkFailedError
-from search.searcher import HOPELESS, StudySearcher, judge, metrics_of
-from search.study import BEST, FAILURE, LAST, SweepStudy
+from data_prep.errors import DataMissingError, ImageError, InputError, WorkFailedError
+from search.crashes import DISK, Crash
+from search.outcome import judge, metrics_of
+from search.searcher import HOPELESS, StudySearcher
+from search.study import BEST, FAILURE, FAILURE_KIND, LAST, SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 
 
@@ -26,7 +28,9 @@ def build(
     files: SweepFiles, *, new: bool = True, checkpoint: str | None = None, **changes: Any
 ) -> tuple[StudySearcher, SweepStudy]:
     study, plan = open_tiny(files, new=new, **changes)
-    return StudySearcher(study, plan, lambda number: checkpoint, lambda trial_id: f"crashed: {trial_id}"), study
+    return StudySearcher(
+        study, plan, lambda number: checkpoint, lambda trial_id: Crash(f"crashed: {trial_id}", DISK)
+    ), study
 
 
 @pytest.mark.parametrize(
@@ -45,10 +49,9 @@ def build(
     ],
 )
 def test_a_trial_is_told_what_it_was(
-    files: SweepFiles, result: dict[str, Any] | None, state: TrialState, value: float | None, reason: str | None
+    result: dict[str, Any] | None, state: TrialState, value: float | None, reason: str | None
 ) -> None:
-    _, plan = open_tiny(files)
-    outcome = judge(result, plan)
+    outcome = judge(result, "fitness", 9)
     assert outcome.state == state
     assert outcome.reason == reason
     if state != TrialState.FAIL:
@@ -91,19 +94,21 @@ def test_a_finished_trial_keeps_its_last_and_its_best_epoch(files: SweepFiles) -
     assert trial.value == 0.6
     assert trial.user_attrs[BEST]["epoch"] == 2
     metrics = {"fitness": 0.6, "map50": 0.5, "per_class/cow/map50": 0.1}
-    assert trial.user_attrs[LAST] == {"epoch": 3, "seconds": 6.0, "metrics": metrics}
+    assert trial.user_attrs[LAST] == {"epoch": 3, "seconds": 6.0, "epochs_run": 3, "metrics": metrics}
 
 
 def test_a_diverged_trial_fails_with_its_reason_and_no_score(files: SweepFiles) -> None:
     searcher, study = build(files)
     searcher.suggest("a")
     searcher.on_trial_result("a", step(1, 0.2))
-    searcher.on_trial_complete("a", step(2, math.nan, failure="diverged at epoch 2: loss is NaN", done=True))
+    failure = {"failure": "diverged at epoch 2: loss is NaN", "failure_kind": "diverged"}
+    searcher.on_trial_complete("a", step(2, math.nan, **failure, done=True))
     trial = study.trial(0)
     assert trial.state == TrialState.FAIL
     assert trial.value is None
     assert trial.intermediate_values == {1: 0.2}
     assert trial.user_attrs[FAILURE] == "diverged at epoch 2: loss is NaN"
+    assert trial.user_attrs[FAILURE_KIND] == "diverged"
 
 
 def test_a_crashed_trial_fails_with_rays_reason(files: SweepFiles) -> None:
@@ -112,7 +117,7 @@ def test_a_crashed_trial_fails_with_rays_reason(files: SweepFiles) -> None:
     searcher.on_trial_result("a", step(1, 0.2))
     searcher.on_trial_complete("a", None, error=True)
     assert study.trial(0).state == TrialState.FAIL
-    assert study.trial(0).user_attrs[FAILURE] == "crashed: a"
+    assert (study.trial(0).user_attrs[FAILURE], study.trial(0).user_attrs[FAILURE_KIND]) == ("crashed: a", "disk")
 
 
 def test_the_number_of_trials_is_that_of_the_study(files: SweepFiles) -> None:
@@ -141,7 +146,7 @@ def test_a_resume_hands_out_what_was_running_first_under_its_number(files: Sweep
     resumed.on_trial_result("y", step(1, 0.45))  # an epoch that was reported already
     resumed.on_trial_complete("y", step(9, 0.8))
     assert study.trial(2).state == TrialState.COMPLETE
-    assert study.trial(2).intermediate_values == {1: 0.45, 9: 0.8}
+    assert study.trial(2).intermediate_values == {1: 0.4, 9: 0.8}
 
 
 def test_a_trial_that_only_had_to_be_told_is_told(files: SweepFiles) -> None:
@@ -214,6 +219,73 @@ def test_a_metric_that_is_not_reported_ends_the_sweep(files: SweepFiles, last: b
     assert isinstance(searcher.error, InputError)
     assert "map_50" in str(searcher.error)
     assert "map50" in str(searcher.error)
+
+
+@pytest.mark.parametrize(("kind", "error"), [("data", DataMissingError), ("image", ImageError)])
+def test_what_every_trial_would_meet_ends_the_sweep_and_fails_no_trial(
+    files: SweepFiles, kind: str, error: type[Exception]
+) -> None:
+    searcher, study = build(files)
+    for trial_id in "ab":
+        searcher.suggest(trial_id)
+        searcher.on_trial_result(trial_id, step(1, 0.5))
+    for trial_id in "ab":  # the second one meets it, too, before it is stopped
+        searcher.on_trial_complete(trial_id, step(2, math.nan, failure=f"{trial_id} is gone", failure_kind=kind))
+    assert type(searcher.error) is error
+    assert str(searcher.error) == "a is gone"
+    assert [t.state for t in study.trials()] == [TrialState.RUNNING] * 2
+    assert FAILURE not in study.trial(0).user_attrs
+    resumed, _ = build(files, new=False, checkpoint="/somewhere")
+    assert resumed.error is None
+    assert resumed.suggest("c")["trial_number"] == 0  # type: ignore[index]
+
+
+def test_trials_that_are_too_large_for_the_gpu_from_the_first_on_end_the_sweep(files: SweepFiles) -> None:
+    searcher, study = build(files)
+    for trial_id in map(str, range(HOPELESS)):
+        assert searcher.error is None
+        searcher.suggest(trial_id)
+        searcher.on_trial_complete(trial_id, step(1, math.nan, failure="too large", failure_kind="memory"))
+    assert isinstance(searcher.error, WorkFailedError)
+    assert {t.user_attrs[FAILURE_KIND] for t in study.trials(TrialState.FAIL)} == {"memory"}
+
+
+def test_trials_that_diverge_from_the_first_on_do_not(files: SweepFiles) -> None:
+    searcher, _ = build(files)
+    for trial_id in map(str, range(2 * HOPELESS)):
+        searcher.suggest(trial_id)
+        searcher.on_trial_complete(trial_id, step(1, math.nan, failure="NaN", failure_kind="diverged"))
+    assert searcher.error is None
+
+
+def test_epochs_that_are_trained_again_are_charged_and_change_nothing_else(files: SweepFiles) -> None:
+    searcher, study = build(files)
+    searcher.suggest("a")
+    for epoch, value in ((1, 0.2), (2, 0.6), (3, 0.5)):
+        searcher.on_trial_result("a", step(epoch, value, gpu_memory_peak=epoch))
+    before = study.trial(0)
+    for epoch, value in ((1, 0.3), (2, 0.7)):  # its checkpoint was gone; a GPU does not repeat itself to the last bit
+        searcher.on_trial_result("a", step(epoch, value, gpu_memory_peak=2))
+    again = study.trial(0)
+    assert again.intermediate_values == before.intermediate_values == {1: 0.2, 2: 0.6, 3: 0.5}
+    assert again.user_attrs[BEST] == before.user_attrs[BEST]
+    assert again.user_attrs[LAST] == {**before.user_attrs[LAST], "seconds": 10.0, "epochs_run": 5}
+    assert again.user_attrs[LAST]["gpu_memory_peak"] == 3
+    searcher.on_trial_result("a", step(4, 0.9, gpu_memory_peak=4))
+    last = study.trial(0).user_attrs[LAST]
+    assert (last["epoch"], last["epochs_run"], last["gpu_memory_peak"]) == (4, 6, 4)
+    assert study.trial(0).user_attrs[BEST]["epoch"] == 4
+
+
+def test_a_paused_trial_that_is_given_up_is_pruned(files: SweepFiles) -> None:
+    searcher, study = build(files)
+    searcher.suggest("a")
+    searcher.suggest("b")
+    searcher.on_trial_result("a", step(1, 0.2))
+    for trial_id in "ab":
+        searcher.on_trial_complete(trial_id)  # as Ray closes a trial that is paused, or never began
+    assert (study.trial(0).state, study.trial(0).value) == (TrialState.PRUNED, 0.2)
+    assert study.trial(1).state == TrialState.FAIL
 
 
 def test_first_trials_that_all_crash_end_the_sweep(files: SweepFiles) -> None:

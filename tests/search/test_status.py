@@ -7,6 +7,7 @@ from optuna.trial import TrialState
 
 from search.status import sweep_status
 from tests.search.conftest import SweepFiles, open_tiny
+from tests.search.test_checkpoints import put
 from tests.search.test_results import add, finish_run
 
 
@@ -49,3 +50,17 @@ def test_json_holds_no_nan_and_whole_numbers(files: SweepFiles) -> None:
     assert (first["value"], second["value"], third["value"]) == (None, None, 0.3)
     assert (second["seconds"], second["failure"], third["failure"]) == (None, "crashed", None)
     assert type(third["epochs"]) is int
+    assert (second["best_epoch"], third["batch_size"], third["failure_kind"]) == (None, None, None)
+
+
+def test_what_was_repeated_and_what_is_stored_is_told(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    number = add(study, TrialState.PRUNED, [0.1, 0.2], spent={"epochs_run": 5}, measured={"batch_size": 2})
+    add(study, TrialState.FAIL, [], reason="it does not fit with 1 image", kind="memory")
+    finish_run(files, study)
+    put(files.run / "ray", "session_000", number, "checkpoint_000001", None)
+    found = sweep_status(files.run).as_dict()
+    assert (found["epochs_run"], found["epochs_repeated"], found["path"]) == (5, 3, "fast")
+    assert found["checkpoints"] == {"bytes": 10, "trials": 1}
+    assert found["smaller_batches"] == [{"number": number, "ended": 2, "configured": 16}]
+    assert found["trials"][1]["failure_kind"] == "memory"

@@ -71,6 +71,17 @@ def test_other_data_is_refused_by_name(files: SweepFiles) -> None:
 def test_another_machine_is_no_other_sweep(files: SweepFiles) -> None:
     open_tiny(files)
     open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "device": "cpu", "workers": 2}, trials=50)
+    open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "cache_dir": "/elsewhere"})
+
+
+def test_a_study_of_before_the_fast_path_goes_on_with_the_exact_one(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    held = study.study.user_attrs["identity"]
+    before = {key: value for key, value in held["train"].items() if key not in ("path", "weights_sha256")}
+    study.study.set_user_attr("identity", {**held, "train": before})
+    with pytest.raises(InputError, match=r"another train \(path\)"):
+        open_tiny(files, new=False)
+    open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "path": "exact"})
 
 
 def test_a_new_sweep_does_not_take_over_a_study_of_its_name(files: SweepFiles) -> None:

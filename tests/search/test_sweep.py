@@ -57,6 +57,7 @@ def test_every_trial_is_told_what_it_was(eventful: tuple[SweepFiles, SweepResult
     assert found[2].user_attrs["failure"] == "diverged at epoch 2: the loss is NaN"
     assert found[3].state == TrialState.FAIL
     assert found[3].user_attrs["failure"] == "crashed: RuntimeError: the disk is on fire"
+    assert [found[n].user_attrs["failure_kind"] for n in (2, 3)] == ["diverged", "crash"]
     others = [t for t in found if t.number not in (2, 3)]
     assert {t.state for t in others} == {TrialState.COMPLETE, TrialState.PRUNED}
     for trial in others:
@@ -176,7 +177,7 @@ def test_checkpoints_go_to_the_storage_path_under_a_name_of_their_own(files: Swe
     roots = sorted((files.folder / "store").iterdir())
     assert len(roots) == 2
     assert all((root / "session_000" / "trial_00000").is_dir() for root in roots)
-    assert not list((files.folder / "store").glob("**/checkpoint.json"))  # the trials have ended
+    assert all(len(list(root.glob("**/checkpoint.json"))) == 1 for root in roots)  # the newest of the best
 
 
 def test_a_disk_that_is_full_is_named_with_the_way_on(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:

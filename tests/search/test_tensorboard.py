@@ -98,7 +98,14 @@ def test_an_empty_folder_has_no_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("map50", "metrics/map50"), ("train_box_loss", "train/box_loss"), ("lr/0", "lr/0"), ("train", "metrics/train")],
+    [
+        ("map50", "metrics/map50"),
+        ("train_box_loss", "train/box_loss"),
+        ("lr/0", "lr/0"),
+        ("train", "metrics/train"),
+        ("batch_size", "run/batch_size"),
+        ("gpu_memory_peak", "run/gpu_memory_peak"),
+    ],
 )
 def test_tags_are_grouped(name: str, expected: str) -> None:
     assert tag(name) == expected
@@ -123,3 +130,12 @@ def test_hparams_show_what_is_searched_and_nothing_else(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path / "trial_00003")).Reload()
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     assert set(metadata.parse_session_start_info_plugin_data(content).hparams) == {"lr0", "optimizer"}
+
+
+def test_a_trial_that_waits_for_its_data_set_has_not_ended(tmp_path: Path) -> None:
+    board = TensorBoardCallback(tmp_path, "fitness", SEARCHED)
+    trial: Any = SimpleNamespace(config=CONFIG, last_result={"failure": "images are gone", "failure_kind": "data"})
+    board.on_trial_start(0, [], trial)
+    board.on_trial_complete(0, [], trial)
+    events = EventAccumulator(str(tmp_path / "trial_00003")).Reload()
+    assert metadata.SESSION_END_INFO_TAG not in events.PluginTagToContent(metadata.PLUGIN_NAME)

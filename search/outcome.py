@@ -1,0 +1,72 @@
+"""What a trial is, by its last result: COMPLETE, PRUNED or FAIL, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from optuna.trial import TrialState
+from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DEFAULT_EXPERIMENT_INFO_KEYS, DONE
+
+from search.crashes import CRASH
+from search.scheduler import TIME_ATTR
+from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND
+
+_NO_METRICS = {*AUTO_RESULT_KEYS, *DEBUG_METRICS, *DEFAULT_EXPERIMENT_INFO_KEYS, DONE, TIME_ATTR, "should_checkpoint"}
+
+
+class Outcome(NamedTuple):
+    """What a trial is told to be.
+
+    Attributes:
+        state:
+            COMPLETE, PRUNED or FAIL.
+        value:
+            The value of the last step, if it is a finite number.
+        reason:
+            Why it is FAIL.
+        kind:
+            The kind of that reason.
+    """
+
+    state: TrialState
+    value: float | None
+    reason: str | None = None
+    kind: str | None = None
+
+
+def judge(result: Mapping[str, Any] | None, metric: str, epochs: int) -> Outcome:
+    """What a trial is, by its last result.
+
+    Args:
+        result:
+            The last step, as the trainable reported it; None where there was none.
+        metric:
+            Key of the optimized value.
+        epochs:
+            Epochs of a full training.
+    """
+    if not result:
+        return Outcome(TrialState.FAIL, None, "ended before its first epoch", CRASH)
+    value = result.get(metric, math.nan)
+    value = float(value) if math.isfinite(value) else None
+    if result.get(FAILURE):
+        return Outcome(TrialState.FAIL, None, str(result[FAILURE]), result.get(FAILURE_KIND))
+    if value is None:
+        reason = f"{metric} is no finite number at epoch {result[TIME_ATTR]}"
+        return Outcome(TrialState.FAIL, None, reason, DIVERGED)
+    finished = result[TIME_ATTR] >= epochs
+    return Outcome(TrialState.COMPLETE if finished else TrialState.PRUNED, value)
+
+
+def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers that a trainable reported, nested ones as ``a/b``, without what Ray adds to a result."""
+    return {
+        key: value
+        for key, value in result.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and key.partition("/")[0] not in _NO_METRICS
+    }
