@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
+import tempfile
 from typing import Any
 
 import torch
@@ -59,25 +60,33 @@ class DetectionTrainable(tune.Trainable):
         try:
             result = loop.last if loop.finished else loop.run_epoch().as_dict()
         except Exception as error:
-            return _over(error, loop.epoch + 1)
+            self._failure = _over(error, loop.epoch + 1)
+            return self._failure
         return result | {"done": loop.finished}
 
+    def save(self, checkpoint_dir: str | None = None) -> Any:  # noqa: ANN401  # Ray's own result, whose class is private
+        """Save as Ray does, without the folder of tensors that Ray leaves in ``/tmp`` where that fails."""
+        if checkpoint_dir is not None or self._storage is None:
+            return super().save(checkpoint_dir)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            return super().save(folder)
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the training into ``checkpoint_dir``; nothing of one that is over.
+        """Write the training into ``checkpoint_dir``; nothing of one that is over, which has left its epoch half done.
 
         Raises:
             DiskFullError: There is no room.
         """
-        if self._loop is not None:
-            self._loop.save(checkpoint_dir)
+        if self._failure is None:
+            self._running().save(checkpoint_dir)
 
     def load_checkpoint(self, checkpoint: dict[str, Any] | str | None) -> None:
         """Go on from the folder that :meth:`save_checkpoint` wrote.
 
         Ray declares a dict as well, for trainables whose :meth:`save_checkpoint` returns one; this one's does not.
         """
-        if self._loop is not None:
-            self._loop.load(str(checkpoint))
+        if self._failure is None:
+            self._running().load(str(checkpoint))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial in this process; labels and decoded images stay."""

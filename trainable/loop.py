@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import gc
 import logging
-import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 10.0
 EXPLOSION = 100.0
-"""A training whose mean loss in an epoch is so many times that of its very first batch has diverged."""
+"""A training whose mean loss in an epoch is so many times that of its first batch with boxes has diverged."""
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
 # What may differ between the two halves of a training: where things lie, and on what it runs.
-PLACES = ("data", "weights", "device", "amp", "workers", "cache", "cache_dir", "broken_images")
+PLACES = ("data", "weights", "weights_sha256", "device", "amp", "workers", "cache", "cache_dir", "broken_images")
 
 
 class EpochLoop:
@@ -71,7 +70,6 @@ class EpochLoop:
         self.last: dict[str, Any] = {}
         self._accumulation = settings.accumulation
         self._last_step = -1
-        self._first_loss: torch.Tensor | None = None
         self._streams = rng.capture()
 
     @property
@@ -96,8 +94,9 @@ class EpochLoop:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
+                reason = str(error).strip().partition("\n")[0]
             # Out of the handler: the error's traceback kept the tensors of the failed batch alive.
-            self._halve_batch(start)
+            self._halve_batch(start, reason)
 
     def _run_epoch(self) -> EpochMetrics:
         rng.restore(self._streams)
@@ -125,15 +124,15 @@ class EpochLoop:
         self.last = metrics.as_dict()
         return metrics
 
-    def _halve_batch(self, start: dict[str, Any]) -> None:
+    def _halve_batch(self, start: dict[str, Any], reason: str) -> None:
         """Build the training anew with half the batch and twice the accumulation, at the state ``start``."""
         size = self.settings.batch_size
         if size == 1:
             raise OutOfMemoryError(
                 f"train.image_size {self.settings.image_size}: {self.settings.model} does not fit into memory even "
-                "with one image per batch; take a smaller image size or model, or fewer trials per GPU."
+                f"with one image per batch ({reason}); take a smaller image size or model, or fewer trials per GPU."
             )
-        logger.warning("out of memory with a batch of %d: going on with %d", size, size // 2)
+        logger.warning("out of memory with a batch of %d (%s): going on with %d", size, reason, size // 2)
         self._rebuild(size // 2)
         self.load_state_dict(start)
 
@@ -159,8 +158,6 @@ class EpochLoop:
         mean = torch.zeros(3, device=parts.device)
         for index, items in enumerate(self._steps()):
             mean = (mean * index + items) / (index + 1)
-            if self._first_loss is None:
-                self._first_loss = items.sum()
             # Asking a GPU for a number makes it wait, so only a CPU is asked at each batch.
             if parts.device.type == "cpu" or index + 1 == len(parts.train):
                 self._stop_if_diverged(mean)
@@ -190,8 +187,9 @@ class EpochLoop:
         parts.ema.update(parts.model)
 
     def _stop_if_diverged(self, mean: torch.Tensor) -> None:
-        first = float(self._first_loss) if self._first_loss is not None else math.inf
-        if bool(torch.isfinite(mean).all()) and float(mean.sum()) <= EXPLOSION * first:
+        gains = self.parts.compute_loss.hyp
+        limit = mean.new_tensor([EXPLOSION * gains[name] for name in ("box", "obj", "cls")])
+        if bool((mean <= limit).all()):  # NaN is not
             return
         box, obj, cls = mean.tolist()
         raise DivergedError(
@@ -230,7 +228,6 @@ class EpochLoop:
             "scaler": parts.scaler.state_dict(),
             "streams": self._streams,
             "data": parts.train.state_dict(),
-            "first_loss": self._first_loss,
             "batches": len(parts.train),
         }
 
@@ -246,7 +243,7 @@ class EpochLoop:
         if state["scaler"]:  # empty where the first half ran without mixed precision, on a CPU say
             parts.scaler.load_state_dict(state["scaler"])
         parts.train.load_state_dict(state["data"])
-        self._streams, self._first_loss = state["streams"], state["first_loss"]
+        self._streams = state["streams"]
         self.epoch, self._accumulation = state["epoch"], state["accumulation"]
         # Counted in batches since the start: those of the checkpoint may have been larger.
         waiting = state["epoch"] * state["batches"] - state["last_step"]

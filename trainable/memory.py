@@ -5,7 +5,12 @@ from __future__ import annotations
 import cv2
 import torch
 
-_SIGNS = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory", "std::bad_alloc")
+_SIGNS = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "std::bad_alloc",
+    "could not create a primitive",  # oneDNN, which says no more
+)
 """What torch's messages say where memory of the host is at its end; there is no class for it."""
 
 

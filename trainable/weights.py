@@ -135,10 +135,11 @@ class _StandIn:
 
 def _load(path: Path) -> object:
     classes = {name for _, name in pickled_classes()} | {f"{cls.__module__}.{cls.__name__}" for cls in TORCH_CLASSES}
-    stand_ins: list[Any] = [(_StandIn, name) for name in sorted(classes | ARRAYS)]
     with path.open("rb") as file:
         archive = open_archive(file)
-        check_pickle(archive.pickle, archive.storages, classes)
+        named = check_pickle(archive.pickle, archive.storages, classes)
+        # Only those it names: torch goes through the whole list at every module.
+        stand_ins: list[Any] = [(_StandIn, name) for name in sorted(named & (classes | ARRAYS))]
         file.seek(0)
         with torch.serialization.safe_globals(stand_ins):
             return torch.load(file, map_location="cpu", weights_only=True)

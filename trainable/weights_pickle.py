@@ -52,7 +52,7 @@ class _Storage:
     count: int
 
 
-def check_pickle(content: bytes, storages: Mapping[str, int], classes: Collection[str]) -> None:
+def check_pickle(content: bytes, storages: Mapping[str, int], classes: Collection[str]) -> frozenset[str]:
     """Go through a pickle.
 
     Args:
@@ -63,14 +63,19 @@ def check_pickle(content: bytes, storages: Mapping[str, int], classes: Collectio
         classes:
             Full names of the module classes that it may name.
 
+    Returns:
+        The full names in it.
+
     Raises:
         ValueError: It does anything else than build dictionaries, lists, numbers, strings, tensors inside of their
             storages, and modules; the message says what.
     """
+    steps = _Steps(storages, classes)
     try:
-        _Steps(storages, classes).run(content)
+        steps.run(content)
     except (IndexError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"its pickle is damaged ({type(error).__name__})") from error
+    return frozenset(steps.named)
 
 
 class _Steps:
@@ -81,6 +86,7 @@ class _Steps:
         self.stack: list[Any] = []
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.named: set[str] = set()
         self.calls: dict[str, Callable[..., Any]] = {
             "collections.OrderedDict": _ordered,
             "torch._utils._rebuild_tensor_v2": _tensor,
@@ -109,6 +115,7 @@ class _Steps:
             raise ValueError("it is a checkpoint of the ultralytics package (YOLOv8 or later), not of YOLOv5")
         if name not in self.known:
             raise ValueError(f"it names {name[:80]!a}, which no YOLOv5 checkpoint needs")
+        self.named.add(name)
         self.stack.append(_Name(name))
 
     def call(self, _: object) -> None:

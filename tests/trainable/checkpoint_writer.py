@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from trainable.checkpoint import write_checkpoint
+from trainable.checkpoint import read_checkpoint, write_checkpoint
 
 KILLED = 9
 
@@ -22,6 +22,23 @@ def content(epoch: int) -> dict[str, Any]:
 
 def write(folder: Path, epoch: int) -> None:
     write_checkpoint(folder, content(epoch), {"epoch": epoch, "metrics": {"fitness": 0.1 * epoch}})
+
+
+def epoch_in(folder: Path) -> int:
+    """The epoch of the checkpoint in ``folder``, whose tensors must be those of that epoch."""
+    tensors, readable = read_checkpoint(folder)
+    epoch = int(readable["epoch"])
+    expected = content(epoch)
+    assert tensors["epoch"] == epoch
+    for key, value in expected["model"].items():
+        assert torch.equal(tensors["model"][key], value)
+    assert readable["metrics"] == {"fitness": 0.1 * epoch}
+    return epoch
+
+
+def files(folder: Path) -> list[str]:
+    """Names of what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
 
 
 class DeadlyFile:

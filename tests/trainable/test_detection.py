@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data_prep.errors import InputError
+from tests.shapes import draw_shapes
 from trainable.detection import DetectionTrainable
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
@@ -81,12 +83,78 @@ def test_divergence_is_a_result(settings: TrainSettings) -> None:
     assert result["failure"].startswith("diverged in epoch 1")
 
 
-def test_a_wrong_setting_is_named(settings: TrainSettings) -> None:
+def over(config: dict[str, Any]) -> dict[str, Any]:
+    """The first result of a trial that is over at once."""
+    trial = DetectionTrainable(config)
+    row = trial.train()
+    assert row["done"]
+    assert math.isnan(row["fitness"])
+    trial.save_checkpoint("nowhere")  # Ray may ask; there is nothing to keep
+    trial.stop()
+    return row
+
+
+def test_a_wrong_setting_ends_the_trial_by_name(settings: TrainSettings) -> None:
     wrong = config(settings)
     wrong["train"]["imgsz"] = 640
 
-    with pytest.raises(InputError, match="imgsz"):
-        DetectionTrainable(wrong)
+    row = over(wrong)
+
+    assert "imgsz" in row["failure"]
+    assert row["failure_kind"] == "input"
+
+
+def test_a_data_set_that_is_gone_is_told_from_a_trials_own_fault(settings: TrainSettings, tmp_path: Path) -> None:
+    row = over(config(dataclasses.replace(settings, data=str(tmp_path / "gone" / "data.yaml"))))
+
+    assert str(tmp_path / "gone") in row["failure"]
+    assert row["failure_kind"] == "data"
+
+
+def test_a_broken_image_is_named_where_the_policy_is_to_fail(settings: TrainSettings, tmp_path: Path) -> None:
+    data = draw_shapes(tmp_path, train=4, val=2, seed=0)
+    image = next((tmp_path / "images" / "train").iterdir())
+    image.write_bytes(image.read_bytes()[:-200])
+
+    row = over(config(dataclasses.replace(settings, data=str(data), broken_images="fail")))
+
+    assert str(image) in row["failure"]
+    assert row["failure_kind"] == "image"
+
+
+def test_a_checkpoint_that_cannot_be_stored_leaves_nothing_in_tmp(
+    settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = DetectionTrainable(config(settings))
+    trial.train()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    trial._storage = object()  # a storage that can do nothing
+
+    with pytest.raises(AttributeError):
+        trial.save()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_epoch_that_was_left_half_done_is_not_saved(settings: TrainSettings, tmp_path: Path) -> None:
+    trial = DetectionTrainable(config(settings, lr0=1e6, warmup_epochs=0.0))
+    while "failure" not in trial.train():
+        pass
+
+    trial.save_checkpoint(str(tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_whose_trial_failed_takes_the_next_one(settings: TrainSettings) -> None:
+    worker = DetectionTrainable(config(settings, lr0=1e6, warmup_epochs=0.0))
+    rows = [worker.train() for _ in range(2)]
+    assert "diverged" in rows[-1]["failure"]
+    assert rows[-1]["failure_kind"] == "diverged"
+
+    assert worker.reset(config(settings))
+
+    assert "failure" not in worker.train()
 
 
 def test_the_loop_keeps_what_it_reported_in_its_checkpoint(settings: TrainSettings, tmp_path: Path) -> None:

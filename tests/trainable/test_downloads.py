@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import http.client
 import http.server
 import io
 import multiprocessing
@@ -10,71 +12,20 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
-import zipfile
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from data_prep.errors import DiskFullError, InputError, WorkFailedError
+from tests.trainable.weights_server import NAME, Served, get, nothing_left, serving, weights
 from trainable import downloads
 from trainable.downloads import find_weights, official_names, weights_folder
-from trainable.http_file import Source
-
-NAME = "yolov5n.pt"
-
-
-def weights(text: str = "weights") -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("archive/data.pkl", text)
-        file.writestr("archive/data/0", bytes(300_000))
-    return buffer.getvalue()
-
-
-@dataclass
-class Served:
-    """What the server answers, and what it was asked."""
-
-    content: bytes = field(default_factory=weights)
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    cut: int | None = None
-    seconds_per_part: float = 0.0
-    paths: list[str] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def source(self) -> Source:
-        return Source(f"http://127.0.0.1:{self.port}/v7.0", timeout=2.0)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    served: ClassVar[Served]
-
-    def do_GET(self) -> None:
-        served = self.served
-        served.paths.append(self.path)
-        moved = served.status == 302 and not self.path.startswith("/elsewhere")
-        self.send_response(served.status if moved or served.status != 302 else 200)
-        for name, value in {"Content-Length": str(0 if moved else len(served.content)), **served.headers}.items():
-            if moved or name != "Location":
-                self.send_header(name, value)
-        self.end_headers()
-        for start in range(0, 0 if moved else len(served.content[: served.cut]), 100_000):
-            self.wfile.write(served.content[: served.cut][start : start + 100_000])
-            time.sleep(served.seconds_per_part)
-
-    def log_message(self, *_: Any) -> None:
-        """Silent."""
+from trainable.http_file import Source, _NoDowngrade
 
 
 @pytest.fixture
@@ -82,24 +33,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    served = Served()
-    handler = type("Serving", (Handler,), {"served": served})
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    served.port = http_server.server_address[1]
-    thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield served
-    http_server.shutdown()
-    thread.join()
-    http_server.server_close()
-
-
-def get(folder: Path, server: Served, sha256: str | None = None, **changes: Any) -> Path:
-    return find_weights(NAME, sha256, folder=folder, source=replace(server.source, **changes))
-
-
-def nothing_left(folder: Path) -> bool:
-    return {path.name for path in folder.iterdir()} <= {f".{NAME}.lock"}
+    with serving() as served:
+        yield served
 
 
 def test_the_official_names_are_those_of_models_that_the_package_has() -> None:
@@ -238,11 +173,23 @@ def test_redirects_are_followed_but_not_out_of_https(
     assert server.paths == [f"/v7.0/{NAME}", "/elsewhere"]
 
     (tmp_path / "secret").write_bytes(weights())
-    for place in (f"file://{tmp_path}/secret", f"ftp://127.0.0.1:{server.port}/elsewhere"):
+    places = {f"file://{tmp_path}/secret": "302", f"ftp://127.0.0.1:{server.port}/elsewhere": "not HTTPS"}
+    for place, words in places.items():
         server.headers = {"Location": place}
-        with pytest.raises(WorkFailedError, match=r"not HTTPS|redirect"):
+        with pytest.raises(WorkFailedError, match=words):
             get(tmp_path / "other", server)
         assert nothing_left(tmp_path / "other")
+
+
+@pytest.mark.parametrize("target", ["http://a.example/x", "ftp://a.example/x", "https://a.example/x"])
+def test_from_https_only_https_is_followed(target: str) -> None:
+    request, headers = urllib.request.Request("https://a.example"), http.client.HTTPMessage()
+    redirect = functools.partial(_NoDowngrade().redirect_request, request, io.BytesIO(), 302, "Found", headers, target)
+    if target.startswith("https"):
+        assert redirect().full_url == target
+    else:
+        with pytest.raises(urllib.error.URLError, match="not HTTPS"):
+            redirect()
 
 
 def test_offline_is_said_in_one_sentence(tmp_path: Path, server: Served) -> None:

@@ -24,12 +24,15 @@ from torch import nn
 
 from data_prep.errors import InputError, WorkFailedError
 from tests.trainable.hostile import Call, archive, entry, name, number, ordered, storage, tensor, text
-from trainable import yolov5_parts
+from trainable import weights, yolov5_parts
 from trainable.checkpoint import READABLE, read_checkpoint, write_checkpoint
 from trainable.weights import build_model, load_state
+from trainable.weights_archive import open_archive
+from trainable.weights_pickle import check_pickle
 
 pytestmark = pytest.mark.timeout(60)
 Gadget = Callable[[Path], Any]
+MODULES = {name for _, name in yolov5_parts.pickled_classes()} | {"torch.nn.modules.linear.Linear"}
 
 
 def touch(sign: Path) -> str:
@@ -111,12 +114,22 @@ def test_these_gadgets_do_run_where_nobody_looks(sign: Path, gadget: str) -> Non
 
 
 @pytest.mark.parametrize("gadget", GADGETS)
-def test_a_gadget_is_refused_wherever_it_stands(sign: Path, tmp_path: Path, gadget: str) -> None:
+def test_a_gadget_is_refused_wherever_it_stands(
+    sign: Path, tmp_path: Path, gadget: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     evil = GADGETS[gadget](sign)
     places = [evil, {"model": evil}, {"model.0.conv.weight": torch.zeros(2), "ema": [1, (evil,)]}]
     for place in places:
         torch.save(place, tmp_path / "w.pt")
         refused(tmp_path / "w.pt", sign)
+        # Each of the two locks alone holds: the look at the pickle, and torch with stand-ins.
+        with (tmp_path / "w.pt").open("rb") as file:
+            found = open_archive(file)
+        with pytest.raises(ValueError, match=r"^(it|its) "):
+            check_pickle(found.pickle, found.storages, MODULES)
+        monkeypatch.setattr(weights, "check_pickle", lambda *_: MODULES)
+        refused(tmp_path / "w.pt", sign)
+        monkeypatch.undo()
 
 
 def test_a_gadget_inside_an_allowed_module_is_refused(sign: Path, tmp_path: Path) -> None:

@@ -96,6 +96,17 @@ def test_divergence_is_named_with_its_epoch(settings: TrainSettings) -> None:
         run(loop, 4)
 
 
+@pytest.mark.parametrize("path", ["fast", "exact"])
+def test_a_loss_that_explodes_without_reaching_infinity_has_diverged(settings: TrainSettings, path: str) -> None:
+    loop = EpochLoop(dataclasses.replace(settings, path=path), Hyp(obj=0.5))
+    with torch.no_grad():
+        for layer in loop.parts.model.model[-1].m:
+            layer.bias.fill_(1e4)  # every anchor is certain of an object
+
+    with pytest.raises(DivergedError, match=r"epoch 1: losses box 0\.\d+, obj \d+"):
+        loop.run_epoch()
+
+
 def test_after_the_last_epoch_there_is_nothing_to_train(settings: TrainSettings) -> None:
     loop = EpochLoop(dataclasses.replace(settings, epochs=1), Hyp())
     run(loop, 1)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from trainable.memory import is_out_of_memory, peak
+
+SCRIPT = Path(__file__).with_name("limited_memory.py")
+
+
+def limited(data: Path, image_size: int, megabytes: int, batch_size: int, folder: Path) -> dict[str, Any]:
+    """An epoch in a process of its own whose memory ends ``megabytes`` after its set-up (0: does not end)."""
+    out = folder / "out.json"
+    command = [sys.executable, str(SCRIPT), str(data), *map(str, (image_size, megabytes, batch_size)), str(out)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: dict[str, Any] = json.loads(out.read_text())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_out_of_memory_halves_the_batch_and_changes_nothing_else(shapes: Path, tmp_path: Path) -> None:
+    found = limited(shapes, 640, 700, 8, tmp_path)
+    expected = limited(shapes, 640, 0, found["batch_size"], tmp_path)
+
+    assert 1 <= found["batch_size"] < 8
+    assert found == expected  # the same training as one that had this batch size from the start, bit by bit
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_memory_for_not_even_one_image_is_said(shapes: Path, tmp_path: Path) -> None:
+    found = limited(shapes, 960, 150, 2, tmp_path)
+
+    assert found["batch_size"] == 1
+    assert "train.image_size 960: yolov5n does not fit into memory even with one image" in found["error"]
+
+
+def test_real_errors_of_each_library_are_known() -> None:
+    for fail in (
+        lambda: torch.empty(2**60, dtype=torch.uint8),
+        lambda: np.empty(2**60, dtype=np.uint8),
+        lambda: cv2.resize(np.zeros((2, 2), np.uint8), (2**30, 2**30)),
+    ):
+        with pytest.raises(Exception, match=r".") as raised:
+            fail()
+        assert is_out_of_memory(raised.value), raised.value
+
+
+def test_other_errors_are_none() -> None:
+    for error in (RuntimeError("shape mismatch"), ValueError("out of memory?"), OSError(12, "Cannot allocate memory")):
+        assert not is_out_of_memory(error)
+
+
+def test_a_gpus_own_error_is_known() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+
+
+def test_a_cpu_has_no_peak() -> None:
+    assert peak(torch.device("cpu")) is None
