@@ -18,7 +18,9 @@ R = TypeVar("R")
 _AHEAD = 8
 
 
-def threaded_map(function: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[R]:
+def threaded_map(
+    function: Callable[[T], R], items: Iterable[T], workers: int | None = None, *, ahead: int = _AHEAD
+) -> Iterator[R]:
     """Yield ``function(item)`` of every item, in the order of the items.
 
     Args:
@@ -28,6 +30,8 @@ def threaded_map(function: Callable[[T], R], items: Iterable[T], workers: int | 
             Taken as they are needed.
         workers:
             Threads; None for one per core that this process may use.
+        ahead:
+            Items per thread that wait or are being worked on.
 
     Raises:
         Exception: The first that ``function`` raised; what had not begun by then is never begun.
@@ -38,7 +42,7 @@ def threaded_map(function: Callable[[T], R], items: Iterable[T], workers: int | 
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) >= count * _AHEAD:
+            if len(waiting) >= count * ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -14,9 +14,10 @@ import cv2
 
 from data_prep.pool import threaded_map
 from trainable.bank_decode import decode
-from trainable.bank_file import FORMAT, Layout, MappedBank, Sizes, header, lay_out, map_bank
-from trainable.bank_folder import BANK, DRAFT, CacheFolder
+from trainable.bank_file import FORMAT, BankLayout, MappedBank, Sizes, header, lay_out_bank, map_bank
+from trainable.bank_folder import BANK, CacheFolder
 from trainable.bank_key import key_of
+from trainable.durable import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +46,9 @@ class BankContent:
     manifest: str = ""
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> BankLayout:
         """Where each image lies."""
-        return lay_out(self.original_sizes, self.image_size)
+        return lay_out_bank(self.original_sizes, self.image_size)
 
     def described(self) -> dict[str, str | int]:
         """What the pixels depend on besides the files."""
@@ -76,17 +77,23 @@ def obtain(content: BankContent, folder: CacheFolder, threads: int | None = None
     """
     key = key_of(content.files, format=FORMAT, sizes=content.original_sizes.tolist(), **content.described())
     path = folder.path / f"{key}{BANK}"
-    bank = map_bank(path, key)
+    bank = _mapped(content, key, path)
     if bank is not None:
         return bank
     with folder.writing():
-        bank = map_bank(path, key)  # somebody else may have built it meanwhile
+        bank = _mapped(content, key, path)  # somebody else may have built it meanwhile
         if bank is None:
             _build(content, key, path, folder, threads)
-            bank = map_bank(path, key)
+            bank = _mapped(content, key, path)
     if bank is None:
         raise FileNotFoundError(f"{path} is gone as soon as it was written")
     return bank
+
+
+def _mapped(content: BankContent, key: str, path: Path) -> MappedBank | None:
+    """The bank, if it is there and has the pixels of ``content``; its name alone could be anybody's."""
+    bank = map_bank(path, key)
+    return bank if bank is not None and len(bank.pixels) == content.layout.pixel_bytes else None
 
 
 def _build(content: BankContent, key: str, path: Path, folder: CacheFolder, threads: int | None) -> None:
@@ -95,20 +102,13 @@ def _build(content: BankContent, key: str, path: Path, folder: CacheFolder, thre
     size = len(start) + content.layout.pixel_bytes
     path.unlink(missing_ok=True)  # what is there is damaged
     folder.make_room(size)
-    draft = path.with_name(path.name + DRAFT)
-    try:
-        with draft.open("wb") as file:
-            # A full disk shows here, and not in the middle of the work.
-            os.posix_fallocate(file.fileno(), 0, size)
-            _write_at(file.fileno(), start, 0)
-            put = partial(_put, content, file.fileno(), len(start))
-            for _ in threaded_map(put, range(len(content.files)), threads):
-                pass
-            os.fsync(file.fileno())
-        draft.replace(path)
-        _sync(path.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as file:
+        # A full disk shows here, and not in the middle of the work.
+        os.posix_fallocate(file.fileno(), 0, size)
+        _write_at(file.fileno(), start, 0)
+        put = partial(_put, content, file.fileno(), len(start))
+        for _ in threaded_map(put, range(len(content.files)), threads):
+            pass
     seconds = time.perf_counter() - started
     logger.info("%s: %d images in %.2f GB, built in %.1f s", path, len(content.files), size / 1e9, seconds)
 
@@ -126,11 +126,3 @@ def _write_at(descriptor: int, content: bytes, position: int) -> None:
     while rest:
         written = os.pwrite(descriptor, rest, position)
         rest, position = rest[written:], position + written
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

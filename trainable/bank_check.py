@@ -20,6 +20,7 @@ from data_prep.files import write_atomically
 from data_prep.images import examine_image
 from data_prep.limits import Limits
 from data_prep.pool import threaded_map
+from data_prep.text import printable
 from trainable.bank_folder import CHECKS, CacheFolder, mark_used
 from trainable.bank_key import key_of
 
@@ -91,19 +92,24 @@ def _look_and_remember(path: Path, files: Sequence[str]) -> list[CheckedImage]:
 
 def _recall(path: Path, files: Sequence[str]) -> list[CheckedImage] | None:
     """What was found before; None where nothing was, or the file is damaged."""
+    if not path.is_file():  # to open a FIFO would be to wait for it
+        return None
     try:
         rows = json.loads(path.read_bytes())
         found = [_image_of(file, *row) for file, row in zip(files, rows, strict=True)]
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     mark_used(path)
     return found
 
 
 def _image_of(file: str, height: object, width: object, flaw: object) -> CheckedImage:
-    if isinstance(height, int) and isinstance(width, int) and (flaw is None or isinstance(flaw, str)):
-        return CheckedImage(file, height, width, flaw)
-    raise TypeError
+    if type(height) is not int or type(width) is not int or not (flaw is None or isinstance(flaw, str)):
+        raise TypeError
+    largest = LIMITS.image_pixels if flaw is None else 0
+    if min(height, width) < (flaw is None) or height * width > largest:
+        raise ValueError
+    return CheckedImage(file, height, width, None if flaw is None else printable(flaw))
 
 
 def _look(files: Sequence[str]) -> tuple[list[CheckedImage], bool]:

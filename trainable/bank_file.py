@@ -34,7 +34,7 @@ Sizes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Layout:
+class BankLayout:
     """Where each image of a bank lies.
 
     Attributes:
@@ -88,7 +88,7 @@ class MappedBank:
         return _map_again, (self.path, self.key)
 
 
-def lay_out(original_sizes: Sequence[Size] | Sizes, image_size: int) -> Layout:
+def lay_out_bank(original_sizes: Sequence[Size] | Sizes, image_size: int) -> BankLayout:
     """Where images of the given (height, width) lie once their longer side is ``image_size``."""
     original = np.array(original_sizes, dtype=np.int64).reshape(-1, 2)  # a copy, to be made read-only
     sizes = np.array([resized_size((h, w), image_size) for h, w in original.tolist()], dtype=np.int64).reshape(-1, 2)
@@ -96,10 +96,10 @@ def lay_out(original_sizes: Sequence[Size] | Sizes, image_size: int) -> Layout:
     offsets = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
     for array in (offsets, sizes, original):
         array.flags.writeable = False
-    return Layout(offsets, sizes, original)
+    return BankLayout(offsets, sizes, original)
 
 
-def header(key: str, layout: Layout, **described: Any) -> bytes:  # noqa: ANN401  # whatever JSON can write
+def header(key: str, layout: BankLayout, **described: Any) -> bytes:  # noqa: ANN401  # whatever JSON can write
     """Everything of a bank's file that stands before the pixels, a whole number of pages."""
     text = json.dumps({"format": FORMAT, "key": key, **described}, sort_keys=True).encode()
     arrays = (layout.offsets, layout.sizes, layout.original_sizes)
@@ -113,8 +113,10 @@ def map_bank(path: Path, key: str) -> MappedBank | None:
     """Map a bank; None where there is none, or a file that is cut short, damaged in its header, or of another key.
 
     Raises:
-        OSError: It is there and may not be read, or does not fit into the address space.
+        OSError: It is there and is no file, or may not be read, or does not fit into the address space.
     """
+    if path.exists() and not path.is_file():  # to open a FIFO would be to wait for it
+        raise FileExistsError(f"{path} is no file")
     try:
         with path.open("rb") as file:
             hold(file.fileno())
@@ -144,8 +146,12 @@ def _check(mapped: mmap.mmap, key: str) -> int | None:
     content = mapped[_START.size : _START.size + text_length + 5 * 8 * count]
     if hashlib.sha256(content).digest() != digest:
         return None
-    described = json.loads(content[:text_length])
-    return pixels_at if (described["format"], described["key"]) == (FORMAT, key) else None
+    try:
+        described = json.loads(content[:text_length])
+        same = (described["format"], described["key"]) == (FORMAT, key)
+    except (KeyError, RecursionError, TypeError, ValueError):  # not written here, whatever its hash says
+        return None
+    return pixels_at if same else None
 
 
 def _map_again(path: Path, key: str) -> MappedBank:

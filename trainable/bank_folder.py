@@ -20,10 +20,12 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
+from trainable.durable import DRAFT
+
 logger = logging.getLogger(__name__)
 
-BANK, CHECKS, DRAFT = ".bank", ".checks.json", ".draft"
-"""What the names of our own files end with; nothing else in the folder is ever touched."""
+BANK, CHECKS = ".bank", ".checks.json"
+"""What the names of our own files end with; nothing but these and drafts of them is ever touched."""
 SHARED_MEMORY = Path("/dev/shm")
 UNUSED_DAYS = 30
 """A file that nobody used for so long goes when the next one is written."""
@@ -102,8 +104,9 @@ class CacheFolder:
 
     def _tidy(self) -> None:
         oldest = time.time() - UNUSED_DAYS * 86400
-        for path in self._files(DRAFT):
-            path.unlink(missing_ok=True)
+        for ending in (BANK, CHECKS):
+            for draft in self.path.glob(f".*{ending}.*{DRAFT}"):
+                draft.unlink(missing_ok=True)
         for path in self._files(BANK, CHECKS):
             if path.stat().st_mtime < oldest and not _in_use(path):
                 path.unlink()

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_SHARE = 0.25
 """Of a GPU's free memory: the rest is for the training and its neighbours."""
+PART_BYTES = 1 << 28
+"""Bytes that are copied at a time: torch takes no read-only array, so each part is in the host's memory twice."""
 
 
 def put_on_device(bank: ImageBank, device: torch.device) -> DeviceBank | None:
@@ -39,8 +41,7 @@ def device_bank(
 ) -> DeviceBank:
     """See :func:`put_on_device`; whatever the device."""
     moved = torch.empty(len(pixels), dtype=torch.uint8, device=device)
-    step = 1 << 28
-    for start in range(0, len(pixels), step):  # a copy, because torch takes no read-only array; in parts, to stay small
-        part = torch.from_numpy(np.array(pixels[start : start + step]))
-        moved[start : start + step] = part.to(device)
+    for start in range(0, len(pixels), PART_BYTES):
+        part = torch.from_numpy(np.array(pixels[start : start + PART_BYTES]))
+        moved[start : start + PART_BYTES] = part.to(device)
     return DeviceBank(moved, bank.offsets.astype(np.int64), bank.sizes[:, 1].astype(np.int64))

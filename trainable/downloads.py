@@ -93,8 +93,7 @@ def check_digest(path: Path, expected: str, remedy: str = "take the file that wa
         InputError: It is another one, or the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _sha256(path)
     except OSError as error:
         raise InputError(f"{path}: the weights cannot be read ({error.strerror}); correct the path.") from error
     if found != expected.lower():
@@ -154,10 +153,13 @@ def _check_cached(path: Path, sha256: str | None) -> None:
             path, recorded, f"delete the file to fetch it again, or {_record(path).name} if the new one is meant"
         )
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
     with replacing(_record(path)) as record:
-        record.write(f"{found}  {path.name}\n".encode())
+        record.write(f"{_sha256(path)}  {path.name}\n".encode())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record(path: Path) -> Path:

@@ -12,7 +12,8 @@ from typing import BinaryIO
 from data_prep.errors import DiskFullError, WorkFailedError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_DRAFT = ".draft"
+DRAFT = ".draft"
+"""What the name of a file ends with while it is written; its process may be dead."""
 
 
 @contextlib.contextmanager
@@ -22,7 +23,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: The disk is full or cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}{_DRAFT}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT}")
     try:
         with draft.open("w+b") as file:
             yield file
@@ -49,7 +50,7 @@ def sync_folder(folder: Path) -> None:
 
 def remove_drafts(folder: Path, prefix: str = "") -> None:
     """Delete what a kill in the middle of :func:`replacing` left of files whose names start with ``prefix``."""
-    for draft in folder.glob(f".{prefix}*{_DRAFT}"):
+    for draft in folder.glob(f".{prefix}*{DRAFT}"):
         draft.unlink(missing_ok=True)
 
 

@@ -104,7 +104,8 @@ class MatchedLoss:
         layers = zip(
             torch.split(matches.cells, matches.counts, 1), torch.split(matches.boxes, matches.counts), strict=True
         )
-        for prediction, balance, (cells, boxes) in zip(predictions, loss.balance, layers, strict=False):
+        balances = loss.balance[: len(predictions)]  # YOLOv5 lists five for a model of four layers
+        for prediction, balance, (cells, boxes) in zip(predictions, balances, layers, strict=True):
             parts.append(self._layer(prediction, cells, boxes, balance))
         gains = [loss.hyp[name] for name in ("box", "obj", "cls")]
         items = torch.stack([sum(column) * gain for column, gain in zip(zip(*parts, strict=True), gains, strict=True)])

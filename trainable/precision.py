@@ -69,16 +69,29 @@ def choose_precision(settings: TrainSettings, device: torch.device) -> Precision
     if settings.path == "exact":
         half = settings.amp and device.type == "cuda"
         return Precision(device, torch.float16 if half else None)
-    dtype = _fastest_dtype(device) if settings.amp else None
+    dtype = half_precision(device.type, bfloat16=_computes_bfloat16(device)) if settings.amp else None
     return Precision(device, dtype, channels_last=True, float32_head=True)
 
 
-def _fastest_dtype(device: torch.device) -> torch.dtype | None:
+def half_precision(device_type: str, *, bfloat16: bool) -> torch.dtype | None:
+    """The 16-bit type that pays on a device, or None where float32 is faster.
+
+    Args:
+        device_type:
+            ``cpu`` or ``cuda``.
+        bfloat16:
+            Whether the hardware computes in bfloat16.
+    """
+    if bfloat16:
+        return torch.bfloat16
+    return torch.float16 if device_type == "cuda" else None
+
+
+def _computes_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware does; torch also emulates it, which takes longer than float32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    # oneDNN also emulates bfloat16 on CPUs without it, which takes longer than float32.
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()  # noqa: SLF001  # no public one
-    return torch.bfloat16 if native else None
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001  # no public one
 
 
 @contextmanager

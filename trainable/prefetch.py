@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from data_prep.pool import threaded_map
 
 Task = TypeVar("Task")
 Item = TypeVar("Item")
 
-AHEAD = 2
-"""Items that wait or are being made, for each thread."""
+AHEAD = 3
+"""Items for each thread that are made, being made, or wait for it."""
 
 
 def prefetch(make: Callable[[Task], Item], tasks: Sequence[Task], threads: int = 1) -> Iterator[Item]:
@@ -31,17 +31,4 @@ def prefetch(make: Callable[[Task], Item], tasks: Sequence[Task], threads: int =
     Raises:
         Exception: What making an item raised, at that item's turn.
     """
-    if threads == 0:
-        yield from map(make, tasks)
-        return
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="prefetch")
-    waiting: deque[Future[Item]] = deque()
-    try:
-        for task in tasks:
-            waiting.append(pool.submit(make, task))
-            if len(waiting) > AHEAD * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return threaded_map(make, tasks, threads, ahead=AHEAD) if threads else map(make, tasks)

@@ -93,7 +93,7 @@ def save_stripped(model: nn.Module, path: str | Path) -> int:
     Returns:
         The size of the file in bytes.
     """
-    half = deepcopy(model).half().eval()
+    half = deepcopy(model).to(memory_format=torch.contiguous_format).half().eval()
     for parameter in half.parameters():
         parameter.requires_grad = False
     content = {

@@ -56,7 +56,7 @@ class StockServer:
         said = self._log.stat().st_size if self._log.exists() else 0
         print(json.dumps({"kind": kind, "spec": spec, "out": str(out)}), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline().strip()
-        assert answer == "0", f"stock YOLOv5 failed:\n{self._log.read_text()[said:][-3000:]}"
+        assert answer == "0", f"stock YOLOv5 failed:\n{self._log.read_bytes()[said:].decode(errors='replace')[-3000:]}"
         return json.loads(out.read_text())
 
 

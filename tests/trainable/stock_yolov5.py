@@ -37,7 +37,7 @@ def train(spec: dict[str, Any]) -> list[dict[str, Any]]:
     callbacks.register_action("on_fit_epoch_end", callback=report.epoch)
     stock.Loggers = _NoLoggers
     torch.set_num_threads(spec["threads"])
-    stock.train(dict(spec["hyp"]), _options(stock, spec), torch.device("cpu"), callbacks)
+    stock.train(dict(spec["hyp"]), _options(stock, spec), torch.device(spec.get("device", "cpu")), callbacks)
     return report.rows
 
 
@@ -58,8 +58,9 @@ def _options(stock: Any, spec: dict[str, Any]) -> Any:
     opt.__dict__.update(
         data=spec["data"], cfg=spec.get("cfg", ""), weights=spec.get("weights", ""), imgsz=spec["image_size"],
         epochs=spec["epochs"], batch_size=spec["batch_size"], seed=spec["seed"], optimizer=spec["optimizer"],
-        cos_lr=spec["cosine"], label_smoothing=spec.get("label_smoothing", 0.0), workers=0, evolve=1, noplots=True,
-        noval=False, nosave=True, save_dir=spec["save_dir"], device="cpu", cache=spec.get("cache"),
+        cos_lr=spec["cosine"], label_smoothing=spec.get("label_smoothing", 0.0), workers=spec.get("workers", 0),
+        evolve=1, noplots=True, noval=False, nosave=True, save_dir=spec["save_dir"],
+        device=spec.get("device", "cpu"), cache=spec.get("cache"),
     )  # fmt: skip
     return opt
 

@@ -17,6 +17,7 @@ from data_prep.errors import WorkFailedError
 from tests.trainable.bank_builder import content_of
 from trainable.bank_build import BankContent, obtain
 from trainable.bank_decode import decode
+from trainable.bank_file import header, lay_out_bank, map_bank
 from trainable.bank_folder import CacheFolder
 
 BUILDER = [sys.executable, "-m", "tests.trainable.bank_builder"]
@@ -146,6 +147,17 @@ def test_a_bank_is_built_anew_when_it_was_cut(tmp_path: Path) -> None:
     obtain(content, folder)
     (path,) = banks(folder.path)
     os.truncate(path, path.stat().st_size - 1)
+
+    same_as_decoded(content, obtain(content, folder).pixels)
+
+
+def test_a_bank_without_the_pixels_of_its_name_is_built_anew(tmp_path: Path) -> None:
+    content, folder = content_of(draw(tmp_path, 3), 64), CacheFolder(tmp_path / "cache")
+    obtain(content, folder)
+    (path,) = banks(folder.path)
+    key = path.name.removesuffix(".bank")
+    path.write_bytes(header(key, lay_out_bank([(8, 8)], 8)).ljust(4096, b"\0") + bytes(8 * 8 * 3))
+    assert map_bank(path, key) is not None  # whole by all that its file says
 
     same_as_decoded(content, obtain(content, folder).pixels)
 

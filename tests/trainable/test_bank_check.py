@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 
@@ -83,7 +84,15 @@ def test_the_result_is_remembered_until_a_file_or_the_manifest_changes(tmp_path:
     assert check_images([file], "", folder)[0].flaw is not None
 
 
-@pytest.mark.parametrize("content", [b"", b"[[40, 60", b"[]", b'[["40", 60, null]]', b"[[40, 60]]", b"7", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"[[40, 60", b"[]", b'[["40", 60, null]]', b"[[40, 60]]", b"7", b"\xff", b"[" * 100_000,
+        b"[[0, 0, null]]", b"[[-40, -60, null]]", b"[[1" + b"0" * 30 + b", 60, null]]", b"[[true, true, null]]",
+        b'[[40, 60, "a flaw and a size"]]',
+    ],
+    ids=lambda content: content[:24],
+)  # fmt: skip
 def test_a_damaged_memory_is_not_trusted(tmp_path: Path, content: bytes) -> None:
     file, folder = write(tmp_path / "x.bmp"), CacheFolder(tmp_path / "cache")
     first = check_images([file], "", folder)
@@ -92,6 +101,28 @@ def test_a_damaged_memory_is_not_trusted(tmp_path: Path, content: bytes) -> None
 
     assert check_images([file], "", folder) == first
     assert memory.read_bytes() != content
+
+
+def test_a_pipe_in_the_place_of_the_memory_is_not_waited_for(tmp_path: Path) -> None:
+    file, folder = write(tmp_path / "x.bmp"), CacheFolder(tmp_path / "cache")
+    first = check_images([file], "", folder)
+    (memory,) = folder.path.glob("*.checks.json")
+    memory.unlink()
+    os.mkfifo(memory)
+
+    assert check_images([file], "", folder) == first
+    assert memory.is_file()
+
+
+def test_a_remembered_flaw_reaches_no_terminal_unescaped(tmp_path: Path) -> None:
+    file, folder = write(tmp_path / "x.bmp"), CacheFolder(tmp_path / "cache")
+    check_images([file], "", folder)
+    (memory,) = folder.path.glob("*.checks.json")
+    memory.write_text(json.dumps([[0, 0, "a\x1b[31m\nflaw"]]))
+
+    (found,) = check_images([file], "", folder)
+
+    assert found.flaw == r"a\x1b[31m\nflaw"
 
 
 def test_a_file_that_cannot_be_read_now_is_looked_at_again_later(tmp_path: Path) -> None:

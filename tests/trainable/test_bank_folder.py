@@ -80,7 +80,8 @@ def test_a_bank_that_this_process_has_open_stays(folder: CacheFolder) -> None:
 
 
 def test_a_writer_removes_drafts_and_what_is_long_unused_and_nothing_else(folder: CacheFolder) -> None:
-    for name in ("x.bank.draft", "x.checks.json", "new.checks.json", "notes.txt", "photo.bank.jpg"):
+    drafts = (".x.bank.7.draft", ".x.checks.json.7.draft")
+    for name in (*drafts, "x.checks.json", "new.checks.json", "notes.txt", "photo.bank.jpg", "letter.draft"):
         (folder.path / name).write_bytes(b"x")
     for name in ("3.bank", "x.checks.json", "notes.txt"):
         os.utime(folder.path / name, (time.time() - 31 * 86400,) * 2)
@@ -88,7 +89,7 @@ def test_a_writer_removes_drafts_and_what_is_long_unused_and_nothing_else(folder
     with folder.writing():
         pass
 
-    left = ["1.bank", "2.bank", "hypsweep.lock", "new.checks.json", "notes.txt", "photo.bank.jpg"]
+    left = ["1.bank", "2.bank", "hypsweep.lock", "letter.draft", "new.checks.json", "notes.txt", "photo.bank.jpg"]
     assert names(folder) == left
 
 

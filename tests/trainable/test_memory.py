@@ -58,9 +58,33 @@ def test_real_errors_of_each_library_are_known() -> None:
         assert is_out_of_memory(raised.value), raised.value
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried",
+        "[enforce fail at alloc_cpu.cpp:121] . DefaultCPUAllocator: not enough memory: you tried",
+        "std::bad_alloc",
+        "could not create a primitive",
+    ],
+)
+def test_the_words_of_torch_are_known(message: str) -> None:
+    assert is_out_of_memory(RuntimeError(message))
+
+
 def test_other_errors_are_none() -> None:
-    for error in (RuntimeError("shape mismatch"), ValueError("out of memory?"), OSError(12, "Cannot allocate memory")):
+    for error in (
+        RuntimeError("shape mismatch"),
+        ValueError("the label says std::bad_alloc"),
+        OSError(12, "Cannot allocate memory"),
+    ):
         assert not is_out_of_memory(error)
+
+
+def test_opencvs_other_errors_are_none() -> None:
+    with pytest.raises(cv2.error) as raised:
+        cv2.resize(np.zeros((0, 0), np.uint8), (2, 2))
+
+    assert not is_out_of_memory(raised.value)
 
 
 def test_a_gpus_own_error_is_known() -> None:

@@ -81,7 +81,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, bool],
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory, yolov5n_weights: Path) -> dict[str, str]:
-    """What ``pretrained`` starts from: official weights, and ones of other classes and anchors that stock YOLOv5 reads."""
+    """What ``pretrained`` starts from: official weights, and ones of other classes and anchors."""
     path = tmp_path_factory.mktemp("weights") / "yolov5n6.pt"
     with torch.random.fork_rng():
         torch.manual_seed(11)

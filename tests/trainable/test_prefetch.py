@@ -23,12 +23,12 @@ def test_so_many_are_made_ahead_and_no_more() -> None:
 
     next(items)
     for _ in range(100):
-        if len(made) == AHEAD + 1:
+        if len(made) == AHEAD:
             break
         time.sleep(0.01)
     time.sleep(0.05)
 
-    assert len(made) == AHEAD + 1
+    assert len(made) == AHEAD
     items.close()
 
 
@@ -55,3 +55,24 @@ def test_the_threads_end_with_the_loop() -> None:
             break
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_nothing_is_made_after_the_end(threads: int) -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def make(task: int) -> int:
+        begun.append(task)
+        time.sleep(0.05)
+        ended.append(task)
+        return task
+
+    items = prefetch(make, range(20), threads)
+    next(items)
+    items.close()
+    made = len(begun)
+
+    assert sorted(ended) == sorted(begun)  # nobody is at work any more
+    time.sleep(0.15)
+    assert len(begun) == made <= AHEAD * threads

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from trainable.augment import render_device
 from trainable.augment.colour import recolour
 from trainable.augment.layout import lay_out
 from trainable.augment.plan import draw_epoch
-from trainable.augment.render import Renderer, colour_tables
+from trainable.augment.render import GREY, Renderer, colour_tables
 from trainable.augment.render_device import DeviceRenderer
 from trainable.dataset import YoloDataset
 from trainable.hyp import Hyp
@@ -45,6 +47,18 @@ def test_it_gives_the_pixels_of_opencv_but_for_rounding(
     assert (difference <= 4).mean() > 0.99
 
 
+def test_what_a_strong_perspective_sends_to_infinity_is_grey(dataset: YoloDataset) -> None:
+    plan = draw_epoch(Hyp(hsv_h=0.0, hsv_s=0.0, hsv_v=0.0, fliplr=0.0).as_dict(), dataset.n, SIZE, seed=5, epoch=2)
+    matrix = np.array(
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1 / 32, 0.0, -1.0]]
+    )  # its own inverse; column 32 has no depth
+    plan = dataclasses.replace(plan, matrices=np.broadcast_to(matrix, plan.matrices.shape).copy())
+
+    found = DeviceRenderer(plain_bank(dataset), SIZE).render(plan, lay_out(plan, dataset.sizes, SIZE))
+
+    assert (found[..., 32] == GREY).all()
+
+
 def test_colours_are_those_of_opencv_but_for_rounding() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
@@ -59,3 +73,14 @@ def test_colours_are_those_of_opencv_but_for_rounding() -> None:
         difference = np.abs(found[index] - cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(float))
         assert (difference <= 2).mean() > 0.97  # a hue that is rounded the other way
         assert difference.mean() < 0.5
+
+
+def test_a_hue_just_below_360_degrees_is_that_of_red() -> None:
+    image = np.zeros((1, 8, 3), np.uint8)
+    image[0, :, 0], image[0, :, 2] = range(8), 255  # blue makes the hue of red a little less than 360 degrees
+    tables = colour_tables(np.array([0.5, 1.0, 1.0]))
+
+    found = recolour(torch.from_numpy(image)[None].float(), torch.from_numpy(tables)[None]).numpy()[0]
+
+    hsv = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_BGR2HSV), tables[None])
+    np.testing.assert_array_equal(found, cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
