@@ -82,7 +82,7 @@ class AugmentedBatches:
     def _make(self, plan: EpochPlan) -> MatchedBatch:
         size = self.dataset.img_size
         layout = lay_out(plan, self._sizes, size)
-        matches = self._matcher.match(torch.from_numpy(augment_boxes(plan, layout, self._boxes, size)), len(plan))
+        matches = self._matcher.match(torch.from_numpy(augment_boxes(plan, layout, self._boxes, size)))
         if self._on_device is not None:
             return MatchedBatch(self._on_device.render(plan, layout), matches.pin() if self._pin else matches)
         # (n, h, w, 3) seen as (n, 3, h, w): channels last, without a copy.
@@ -128,4 +128,4 @@ class PolygonBatches:
     def epoch(self, number: int) -> Iterator[MatchedBatch]:
         """The batches of epoch ``number`` (from 0), which must be asked for in order."""
         for images, targets, _, _ in self._batches.epoch(number):
-            yield MatchedBatch(images, self._matcher.match(targets, len(images)))
+            yield MatchedBatch(images, self._matcher.match(targets))

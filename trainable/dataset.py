@@ -116,7 +116,7 @@ class DataStore:
     def __init__(self) -> None:
         self._images: dict[tuple[str, str, ImagePolicy], LabelledImages] = {}
         self._banks: dict[tuple[str, str, ImagePolicy, int, bool], ImageBank] = {}
-        self._on_device: dict[tuple[int, str], tuple[ImageBank, DeviceBank | None]] = {}
+        self._on_device: dict[tuple[ImageBank, torch.device], DeviceBank | None] = {}
 
     def images(self, data: DatasetYaml, split: str, policy: ImagePolicy = DEFAULT) -> LabelledImages:
         """The labelled images of one split; which of them are left out does not depend on ``policy.cache``.
@@ -154,10 +154,10 @@ class DataStore:
 
     def on_device(self, bank: ImageBank, device: torch.device) -> DeviceBank | None:
         """The pixels of a bank of this store in a GPU's memory; see :func:`trainable.device_bank.put_on_device`."""
-        key = (id(bank), str(device))
+        key = (bank, device)
         if key not in self._on_device:
-            self._on_device[key] = (bank, put_on_device(bank, device))  # holding the bank keeps its id its own
-        return self._on_device[key][1]
+            self._on_device[key] = put_on_device(bank, device)
+        return self._on_device[key]
 
 
 def _folder(policy: ImagePolicy) -> CacheFolder | None:

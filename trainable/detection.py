@@ -95,7 +95,8 @@ class DetectionTrainable(tune.Trainable):
         return True
 
     def cleanup(self) -> None:
-        """Give back the memory."""
+        """Give back the memory, that of images on a GPU, too."""
+        self._store = DataStore()
         self._release()
 
     def _running(self) -> EpochLoop:
@@ -117,7 +118,8 @@ def _over(error: Exception, epoch: int) -> dict[str, Any]:
         Exception: ``error``, if the same trial may get further when it is tried again.
     """
     if is_out_of_memory(error) and not isinstance(error, OutOfMemoryError):
-        error = OutOfMemoryError(f"the model does not fit into memory ({error}); take a smaller one.")
+        reason = str(error).strip().partition("\n")[0]  # torch adds a page of advice
+        error = OutOfMemoryError(f"train.model does not fit into memory ({reason}); take a smaller one.")
     kind = kind_of(error)
     if kind is None:
         raise error

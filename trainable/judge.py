@@ -16,7 +16,8 @@ from trainable.parts import attach, input_size, scaled_hyp, select_device
 from trainable.precision import Precision
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
-from trainable.weights import build_model, load_state, transfer
+from trainable.weights import build_model, load_state
+from trainable.weights_transfer import transfer
 from trainable.yolov5_parts import ComputeLoss
 
 

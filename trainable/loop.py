@@ -25,6 +25,7 @@ from trainable.hyp import Hyp
 from trainable.memory import is_out_of_memory, peak, release, watch
 from trainable.metrics import EpochMetrics, Evaluation, Losses
 from trainable.parts import set_up
+from trainable.resume import refuse_stranger
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
 
@@ -32,10 +33,8 @@ logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 10.0
 EXPLOSION = 100.0
-"""A training whose mean loss in an epoch is so many times that of its first batch with boxes has diverged."""
+"""A training one of whose three mean losses in an epoch is above so many times its gain has diverged."""
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
-# What may differ between the two halves of a training: where things lie, and on what it runs.
-PLACES = ("data", "weights", "weights_sha256", "device", "amp", "workers", "cache", "cache_dir", "broken_images")
 
 
 class EpochLoop:
@@ -270,7 +269,7 @@ class EpochLoop:
             WorkFailedError: There is no whole checkpoint in ``folder``, or it is one of another training.
         """
         tensors, readable = read_checkpoint(folder)
-        self._refuse_stranger(folder, readable)
+        refuse_stranger(folder, readable, self.settings, self.hyp)
         size = readable["train"]["batch_size"]
         if size != self.settings.batch_size:
             self._rebuild(size)
@@ -282,23 +281,6 @@ class EpochLoop:
             raise WorkFailedError(
                 f"{folder}: the checkpoint does not fit this training ({reason}); start the training anew."
             ) from error
-
-    def _refuse_stranger(self, folder: str | Path, readable: dict[str, Any]) -> None:
-        """Raise for a checkpoint of other settings or another hyp, most of which would load without a word."""
-        for group, mine in (("hyp", self.hyp.as_dict()), ("train", self.settings.as_dict())):
-            theirs = readable.get(group) or {}
-            for name in mine.keys() | theirs.keys():
-                smaller = name == "batch_size" and _is_halved(theirs.get(name), self.settings.batch_size)
-                if name not in PLACES and not smaller and mine.get(name) != theirs.get(name):
-                    raise WorkFailedError(
-                        f"{folder}: is a checkpoint of another training ({group}.{name} is {theirs.get(name)!r} there "
-                        f"and {mine.get(name)!r} here); go on from one of this training, or start it anew."
-                    )
-
-
-def _is_halved(size: object, whole: int) -> bool:
-    """Whether ``size`` is what is left of a batch of ``whole`` after memory ran out, once or more often."""
-    return isinstance(size, int) and 1 <= size < whole and size in {whole >> times for times in range(1, 20)}
 
 
 def to_host(state: Any) -> Any:  # noqa: ANN401  # nested mappings and lists of tensors and numbers

@@ -44,7 +44,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class _Shape:
-    """All that YOLOv5's matching reads of a prediction."""
+    """What YOLOv5's matching asks of a prediction; it reads the rows and columns alone."""
 
     shape: tuple[int, int, int, int, int]
 
@@ -67,10 +67,10 @@ class Matcher:
         self._grids = [image_size // int(stride) for stride in head.stride]
         self._shape = (head.na, head.no)
 
-    def match(self, targets: torch.Tensor, images: int) -> Matches:
+    def match(self, targets: torch.Tensor) -> Matches:
         """Match the targets of a batch, shape (boxes, 6): image, class, xywh normalised."""
         anchors, outputs = self._shape
-        shapes = [_Shape((images, anchors, side, side, outputs)) for side in self._grids]
+        shapes = [_Shape((1, anchors, side, side, outputs)) for side in self._grids]
         classes, boxes, cells, sides = self._loss.build_targets(shapes, targets)
         per_layer = [torch.stack((*cell, kind)) for cell, kind in zip(cells, classes, strict=True)]
         return Matches(

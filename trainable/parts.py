@@ -198,7 +198,8 @@ def _val_batches(
     dataset = YoloDataset(
         images, bank, image_size=image_size, batch_size=batch_size, hyp=None, rect=True, stride=stride, pad=0.5
     )
-    return EpochBatches(dataset, batch_size, shuffle=False, workers=settings.workers, threads=1)
+    # Threads whatever the path: nothing is drawn here, and processes would be started anew for each epoch.
+    return EpochBatches(dataset, batch_size, shuffle=False, threads=max(settings.workers, 1))
 
 
 def scaled_hyp(

@@ -70,7 +70,8 @@ class TrainSettings:
     val_split: str | None = "val"
     """Key of the data.yaml to validate on; None trains without validation (a final training has seen ``val``)."""
     workers: int = 0
-    """Processes that load and augment images; 0 does it in the training process."""
+    """Threads that make batches ahead, at least one. Where YOLOv5 augments itself (the exact path, and labels that are
+    polygons) processes; 0 does it in the training process."""
     cache: str = "disk"
     """Decoded, resized images that all trials of a node share: a memory-mapped file on ``disk`` or in ``ram``; ``none``
     decodes them each time."""

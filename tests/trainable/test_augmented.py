@@ -183,5 +183,5 @@ def test_polygons_are_augmented_by_yolov5_itself(tmp_path: Path, matcher: Matche
     assert len(matched) == len(found) == len(expected) == 2
     for mine, (images, targets, _, _) in zip(found, expected, strict=True):
         assert torch.equal(mine.images, images)
-        assert_same_matches(mine, MatchedBatch(images, matcher.match(targets, len(images))))
+        assert_same_matches(mine, MatchedBatch(images, matcher.match(targets)))
     assert torch.equal(matched.state_dict()["order"], plain.state_dict()["order"])

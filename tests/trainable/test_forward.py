@@ -48,7 +48,7 @@ def test_both_give_the_same_loss_and_gradient(count: int, boxes: int) -> None:
 
     expected, parts = ExactForward(plain, ComputeLoss(plain), EXACT)((images, targets, (), ()))
     forward = FastForward(quick, MatchedLoss(ComputeLoss(quick)), FAST)
-    loss, items = forward(MatchedBatch(images, Matcher(quick, SIZE).match(targets, count)))
+    loss, items = forward(MatchedBatch(images, Matcher(quick, SIZE).match(targets)))
     expected.backward()
     loss.backward()
 
@@ -64,7 +64,7 @@ def test_both_give_the_same_loss_and_gradient(count: int, boxes: int) -> None:
 def test_bfloat16_is_near_float32() -> None:
     images, targets = batch(4, 12)
     trained = model()
-    matched = MatchedBatch(images, Matcher(trained, SIZE).match(targets, 4))
+    matched = MatchedBatch(images, Matcher(trained, SIZE).match(targets))
     half = Precision(CPU, torch.bfloat16, channels_last=True, float32_head=True)
 
     expected, _ = FastForward(trained, MatchedLoss(ComputeLoss(trained)), FAST)(matched)

@@ -45,7 +45,7 @@ def test_it_equals_yolov5s(name: str, hyp: Hyp, boxes: int, classes: int) -> Non
     predictions = [layer.detach().requires_grad_() for layer in built(images)]
     copies = [layer.detach().clone().requires_grad_() for layer in predictions]
 
-    loss, items = MatchedLoss(stock)(predictions, Matcher(built, SIZE).match(wanted, 4))
+    loss, items = MatchedLoss(stock)(predictions, Matcher(built, SIZE).match(wanted))
     expected, parts = stock(copies, wanted)
     loss.backward()
     expected.backward()
@@ -60,7 +60,7 @@ def test_a_batch_without_a_box_has_only_objectness() -> None:
     built = model("yolov5n", 2, Hyp())
 
     _, items = MatchedLoss(ComputeLoss(built))(
-        built(torch.rand(2, 3, SIZE, SIZE)), Matcher(built, SIZE).match(torch.zeros(0, 6), 2)
+        built(torch.rand(2, 3, SIZE, SIZE)), Matcher(built, SIZE).match(torch.zeros(0, 6))
     )
 
     assert items[0] == items[2] == 0

@@ -70,7 +70,11 @@ class EpochPlan:
 
     def part(self, start: int, stop: int) -> EpochPlan:
         """The images ``start`` to ``stop`` of the epoch."""
-        return EpochPlan(**{name: values[start:stop] for name, values in vars(self).items()})
+        return self.take(np.arange(start, min(stop, len(self))))
+
+    def take(self, rows: Integers) -> EpochPlan:
+        """Some images of the epoch, by their place in it."""
+        return EpochPlan(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def draw_epoch(hyp: Mapping[str, float], images: int, image_size: int, *, seed: int, epoch: int) -> EpochPlan:

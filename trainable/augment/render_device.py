@@ -99,10 +99,12 @@ class DeviceRenderer:
         images = self._cut(plan, tiles, 0)
         mixed = np.flatnonzero(plan.mixup)
         if len(mixed):
-            chosen = EpochPlan(**{name: values[mixed] for name, values in vars(plan).items()})
+            chosen = plan.take(mixed)
             ratios = self._send(chosen.ratios.astype(np.float32)).view(-1, 1, 1, 1)
             place = self._send(mixed)
             images[place] = images[place] * ratios + self._cut(chosen, tiles[mixed], 1) * (1 - ratios)
+        if (plan.gains == 1).all():  # the way to HSV and back is not free of loss
+            return images.floor().flip(-1).to(torch.uint8)
         tables = np.stack([colour_tables(gains) for gains in plan.gains])
         return recolour(images.floor(), self._send(tables)).to(torch.uint8)
 

@@ -39,7 +39,7 @@ Samples = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]
 class _Unmatched:
     """Stands in for the matcher, whose anchors do not matter here: passes the targets on."""
 
-    def match(self, targets: torch.Tensor, images: int) -> Any:
+    def match(self, targets: torch.Tensor) -> Any:
         return targets
 
 
