@@ -128,6 +128,18 @@ class SweepConfig(_Frozen):
         official = weights in official_names() and not Path(resolved).exists()
         return train if official else {**train, "weights": resolved}
 
+    @field_validator("train")
+    @classmethod
+    def _resolve_cache(cls, train: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        # A trial runs in a folder of its own: a relative path would be another cache for each of them.
+        cache = train.get("cache_dir")
+        if not isinstance(cache, str) or cache.startswith("~"):  # the home is each node's own
+            return train
+        if not cache or "\0" in cache:
+            raise ValueError(f"train.cache_dir is {cache!r}: give a folder, or leave it out")
+        folder = (info.context or {}).get("folder", Path.cwd())
+        return {**train, "cache_dir": str(Path(folder, cache).resolve())}
+
     @model_validator(mode="after")
     def _check_training(self) -> Self:
         settings = self.settings()

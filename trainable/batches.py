@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
+from data_prep.errors import HypsweepError
 from trainable.dataset import YoloDataset
 from trainable.prefetch import prefetch
 from trainable.yolov5_parts import seed_worker
@@ -89,8 +90,23 @@ class EpochBatches:
             pin_memory=torch.cuda.is_available(),
             generator=generator,
         )
-        return iter(loader)
+        return _loaded(loader)
 
     def _load(self, indices: list[int]) -> Batch:
         batch: Batch = self.dataset.collate_fn([self.dataset[index] for index in indices])
         return batch
+
+
+def _loaded(loader: DataLoader[Any]) -> Iterator[Batch]:
+    """The batches of a loader; an error of its worker processes without their traceback, which torch makes part of it.
+
+    Raises:
+        HypsweepError: What a worker raised.
+    """
+    try:
+        yield from loader
+    except HypsweepError as error:
+        last = str(error).strip().rpartition("\n")[2]
+        sentence = last.removeprefix(f"{type(error).__module__}.{type(error).__qualname__}: ")
+        # Its traceback would keep the loader for the garbage collector, whose way of ending workers takes 5 s for each.
+        raise type(error)(sentence) from error.with_traceback(None)

@@ -122,9 +122,10 @@ class DataStore:
         """The labelled images of one split; which of them are left out does not depend on ``policy.cache``.
 
         Raises:
-            DataMissingError: A file of the split is gone, or none of its images can be used.
+            DataMissingError: A file of the split is gone, none of its images can be used, or a label names an unknown
+                class.
             ImageError: An image is broken, and ``policy`` is to fail.
-            InputError: The split is no key of the data.yaml, or a label names an unknown class.
+            InputError: The split is no key of the data.yaml.
         """
         key = (str(data.file), split, policy)
         if key not in self._images:

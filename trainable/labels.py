@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from data_prep.errors import DataMissingError, ImageError, InputError
+from data_prep.errors import DataMissingError, ImageError
+from data_prep.text import printable
 from trainable.bank_check import CheckedImage
 from trainable.yolov5_parts import IMG_FORMATS, exif_size, img2label_paths, segments2boxes
 
@@ -65,8 +66,7 @@ def read_labels(images: Sequence[CheckedImage], class_count: int, *, skip_broken
 
     Raises:
         ImageError: An image is broken and is not to be left out.
-        DataMissingError: No image is left.
-        InputError: A label names a class that the data set does not have.
+        DataMissingError: No image is left, or a label names a class that the data set does not have.
     """
     ordered = sorted(images, key=lambda image: image.file)
     kept, skipped = [], []
@@ -74,18 +74,19 @@ def read_labels(images: Sequence[CheckedImage], class_count: int, *, skip_broken
         try:
             kept.append((image.file, *_read_one(image, Path(label_file)), (image.height, image.width)))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            skipped.append(f"{image.file}: left out: {error}")
+            skipped.append(printable(f"{image.file}: left out: {error}"))
             continue
         classes = kept[-1][1][:, 0]
         if len(classes) and classes.max() >= class_count:
-            raise InputError(
-                f"{label_file}: class {int(classes.max())} is not among the {class_count} names of the data.yaml; "
-                "add the name or mend the label."
+            # It ends every trial of a sweep, whatever its hyp.
+            raise DataMissingError(
+                f"{printable(label_file)}: class {int(classes.max())} is not among the {class_count} names of the "
+                "data.yaml; add the name or mend the label."
             )
     if skipped and not skip_broken:
         raise ImageError(_refusal(skipped))
     if not kept:
-        first = ordered[0].file if ordered else "data set"
+        first = printable(ordered[0].file) if ordered else "data set"
         raise DataMissingError(f"{first}: no image can be used; {(skipped or ['none found'])[0]}")
     columns = list(zip(*kept, strict=True))
     return LabelledImages(

@@ -25,7 +25,7 @@ from trainable.hyp import Hyp
 from trainable.memory import is_out_of_memory, peak, release, watch
 from trainable.metrics import EpochMetrics, Evaluation, Losses
 from trainable.parts import set_up
-from trainable.resume import refuse_stranger
+from trainable.resume import check_state, refuse_stranger
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
 
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 GRADIENT_NORM = 10.0
 EXPLOSION = 100.0
 """A training one of whose three mean losses in an epoch is above so many times its gain has diverged."""
+CARRIED = ("params", "momentum", "betas")
+"""What the optimizer's groups keep of a checkpoint; the rest is the hyp's and the settings', or set at each epoch."""
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
 
 
@@ -63,6 +65,7 @@ class EpochLoop:
 
     def __init__(self, settings: TrainSettings, hyp: Hyp, store: DataStore | None = None) -> None:
         self.settings, self.hyp = settings, hyp
+        self._asked = settings  # `settings` follows what memory allows
         self._store = store or DataStore()
         self.parts = set_up(settings, hyp, self._store)
         self.epoch = 0
@@ -238,7 +241,11 @@ class EpochLoop:
         parts.ema.updates = state["ema_updates"]
         head.grid = [grid.to(parts.device) for grid in state["ema_grid"]]
         head.anchor_grid = [grid.to(parts.device) for grid in state["ema_anchor_grid"]]
+        groups = parts.optimizer.param_groups
+        own = [{name: value for name, value in group.items() if name not in CARRIED} for group in groups]
         parts.optimizer.load_state_dict(state["optimizer"])
+        for group, mine in zip(parts.optimizer.param_groups, own, strict=True):
+            group.update(mine)
         if state["scaler"]:  # empty where the first half ran without mixed precision, on a CPU say
             parts.scaler.load_state_dict(state["scaler"])
         parts.train.load_state_dict(state["data"])
@@ -269,15 +276,18 @@ class EpochLoop:
             WorkFailedError: There is no whole checkpoint in ``folder``, or it is one of another training.
         """
         tensors, readable = read_checkpoint(folder)
-        refuse_stranger(folder, readable, self.settings, self.hyp)
+        refuse_stranger(folder, readable, self._asked, self.hyp)
         size = readable["train"]["batch_size"]
         if size != self.settings.batch_size:
             self._rebuild(size)
         try:
+            check_state(tensors, self.settings.epochs, self.parts.ema.ema.model[-1].nl)
             self.load_state_dict(tensors)
-            self.last = readable["metrics"]
-        except (KeyError, RuntimeError, TypeError, ValueError) as error:
-            reason = str(error).strip().splitlines()[-1].strip()
+            rng.restore(self._streams)  # streams that are none show now, and not in the next epoch
+            self.last = dict(readable["metrics"])
+        # One that was made to deceive raises nearly anything; nothing of it is run.
+        except Exception as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
             raise WorkFailedError(
                 f"{folder}: the checkpoint does not fit this training ({reason}); start the training anew."
             ) from error

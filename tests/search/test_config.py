@@ -33,6 +33,20 @@ def test_an_official_name_of_weights_is_no_path_unless_the_file_is_there(files: 
     assert files.config(train=train).settings().weights == str(files.folder / "yolov5n.pt")
 
 
+@pytest.mark.parametrize("cache", ["caches", "/elsewhere/caches", "~/caches"])
+def test_all_trials_share_one_cache_folder(files: SweepFiles, cache: str) -> None:
+    found = files.config(train={"epochs": 3, "cache_dir": cache}).settings().cache_dir
+
+    # The home is each node's own; a relative path would be another folder in each trial's working folder.
+    assert found == (cache if cache.startswith("~") else str(files.folder / cache))
+
+
+@pytest.mark.parametrize("cache", ["", "a\0b"])
+def test_a_cache_folder_that_is_none_is_refused(files: SweepFiles, cache: str) -> None:
+    with pytest.raises(InputError, match=r"train\.cache_dir is .*give a folder"):
+        files.config(train={"epochs": 3, "cache_dir": cache})
+
+
 def test_a_bucket_stays_as_it_is(files: SweepFiles) -> None:
     assert files.config(storage_path="s3://bucket/sweeps").storage_path == "s3://bucket/sweeps"
 

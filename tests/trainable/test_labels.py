@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from data_prep.dataset import read_data_yaml
-from data_prep.errors import DataMissingError, ImageError, InputError
+from data_prep.errors import DataMissingError, ImageError
 from trainable.bank_check import CheckedImage, check_images
 from trainable.dataset import DataStore
 from trainable.labels import read_labels
@@ -119,8 +119,17 @@ def test_a_decompression_bomb_is_left_out(folder: Path, monkeypatch: pytest.Monk
 def test_an_unknown_class_names_the_label_file(folder: Path) -> None:
     (folder / "labels" / "2.txt").write_text("7 0.5 0.5 0.2 0.3\n")
 
-    with pytest.raises(InputError, match=r"2\.txt.*class 7"):
+    with pytest.raises(DataMissingError, match=r"2\.txt.*class 7"):  # which ends a sweep at once
         read_labels(images(folder), 2)
+
+
+def test_a_file_name_reaches_no_terminal_unescaped(folder: Path) -> None:
+    (folder / "images" / "a\x1b[31m\nb.jpg").write_bytes(b"no image")
+
+    (sentence,) = read_labels(images(folder), 1).skipped
+
+    assert r"a\x1b[31m\nb.jpg: left out" in sentence
+    assert sentence.isprintable()
 
 
 def test_nothing_usable_is_an_error(folder: Path) -> None:
