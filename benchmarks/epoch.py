@@ -15,43 +15,24 @@ import argparse
 import itertools
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import yaml
+from sides import SIDES, path_of, subset, train
 
 from data_prep.config import PrepareConfig
-from data_prep.dataset import read_data_yaml
 from data_prep.prepare import prepare
 from data_prep.readers.aihub import AihubReader
 from data_prep.synthetic import draw_herd
-from trainable.hyp import Hyp
-from trainable.models import model_yaml
 from trainable.settings import TrainSettings
-
-SIDES = ("stock", "exact", "fast")
-STOCK = Path(__file__).parents[1] / "tests" / "trainable" / "stock_yolov5.py"
-OURS = """
-import json, sys, torch
-from trainable.hyp import Hyp
-from trainable.loop import EpochLoop
-from trainable.settings import TrainSettings
-spec = json.load(open(sys.argv[1]))
-torch.set_num_threads(spec["threads"])
-loop = EpochLoop(TrainSettings(**spec["train"]), Hyp())
-rows = [loop.run_epoch().as_dict() for _ in range(loop.settings.epochs)]
-json.dump(rows, open(sys.argv[2], "w"))
-"""
 
 
 def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        data = subset(arguments, folder)
+        data = pictures(arguments, folder)
         seconds: dict[str, list[float]] = {side: [] for side in SIDES}
         for number in range(arguments.rounds):
             for side in SIDES:
@@ -74,51 +55,26 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def subset(arguments: argparse.Namespace, folder: Path) -> Path:
+def pictures(arguments: argparse.Namespace, folder: Path) -> Path:
     """So many training pictures, and a quarter as many to validate on."""
-    if arguments.data is None:
-        draw_herd(folder / "raw", images=arguments.images, seed=0)
-        return prepare(PrepareConfig(source=AihubReader(reader="aihub", folder=folder / "raw")), folder / "data")
-    data = read_data_yaml(arguments.data)
-    for split, count in (("train", arguments.images), ("val", arguments.images // 4)):
-        (folder / f"{split}.txt").write_text("\n".join(sorted(map(str, data.images(split)))[:count]) + "\n")
-    path = folder / "data.yaml"
-    names = dict(enumerate(data.names))
-    spec = {"path": str(folder), "train": "train.txt", "val": "val.txt", "nc": len(names), "names": names}
-    path.write_text(yaml.safe_dump(spec))
-    return path
+    if arguments.data is not None:
+        return subset(arguments.data, folder, arguments.images, arguments.images // 4)
+    draw_herd(folder / "raw", images=arguments.images, seed=0)
+    return prepare(PrepareConfig(source=AihubReader(reader="aihub", folder=folder / "raw")), folder / "data")
 
 
 def epochs(side: str, data: Path, arguments: argparse.Namespace, folder: Path) -> list[float]:
     """Seconds of each epoch of one training."""
     settings = TrainSettings(
         data=str(data), epochs=arguments.epochs, model=arguments.model, image_size=arguments.image_size,
-        batch_size=arguments.batch_size, device=arguments.device, path="fast" if side == "stock" else side,
+        batch_size=arguments.batch_size, device=arguments.device, path=path_of(side),
         workers=arguments.workers,
     )  # fmt: skip
-    if side == "stock":
-        rows = run([sys.executable, str(STOCK)], stock_spec(settings, arguments.threads, folder), folder)
-        clocks = [rows[0]["start"], *(row["clock"] for row in rows)]
-        return [later - earlier for earlier, later in itertools.pairwise(clocks)]
-    rows = run([sys.executable, "-c", OURS], {"train": settings.as_dict(), "threads": arguments.threads}, folder)
-    return [row["epoch_seconds"] for row in rows]
-
-
-def stock_spec(settings: TrainSettings, threads: int, folder: Path) -> dict[str, Any]:
-    return {
-        "data": settings.data, "weights": "", "cfg": str(model_yaml(settings.model)), "epochs": settings.epochs,
-        "image_size": settings.image_size, "batch_size": settings.batch_size, "seed": 0, "optimizer": "SGD",
-        "cosine": False, "names": list(read_data_yaml(Path(settings.data)).names), "hyp": Hyp().as_dict(),
-        "save_dir": str(folder / "stock"), "threads": threads, "cache": "ram",
-        "device": settings.device, "workers": settings.workers,
-    }  # fmt: skip
-
-
-def run(command: list[str], spec: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    (folder / "spec.json").write_text(json.dumps(spec))
-    subprocess.run([*command, str(folder / "spec.json"), str(folder / "out.json")], check=True, capture_output=True)
-    rows: list[dict[str, Any]] = json.loads((folder / "out.json").read_text())
-    return rows
+    rows = train(side, settings, arguments.threads, folder)
+    if side != "stock":
+        return [row["epoch_seconds"] for row in rows]
+    clocks = [rows[0]["start"], *(row["clock"] for row in rows)]
+    return [later - earlier for earlier, later in itertools.pairwise(clocks)]
 
 
 def report(arguments: argparse.Namespace, seconds: dict[str, list[float]]) -> dict[str, Any]:

@@ -14,37 +14,20 @@ Usage: python benchmarks/quality.py --data .../livestock_a/data.yaml --weights .
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import math
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import yaml
+import sides
+from sides import SIDES, path_of, subset
 
-from data_prep.dataset import read_data_yaml
-from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
 
-SIDES = ("stock", "exact", "fast")
 METRICS = ("map50", "map75", "map50_95", "fitness")
-STOCK = Path(__file__).parents[1] / "tests" / "trainable" / "stock_yolov5.py"
-OURS = """
-import json, sys, torch
-from trainable.hyp import Hyp
-from trainable.loop import EpochLoop
-from trainable.settings import TrainSettings
-spec = json.load(open(sys.argv[1]))
-torch.set_num_threads(spec["threads"])
-loop = EpochLoop(TrainSettings(**spec["train"]), Hyp())
-rows = [loop.run_epoch().as_dict() for _ in range(loop.settings.epochs)]
-json.dump(rows, open(sys.argv[2], "w"))
-"""
 Row = dict[str, Any]
 
 
@@ -54,7 +37,7 @@ def main() -> None:
     work |= {name: getattr(arguments, name) for name in ("model", "epochs", "images", "image_size", "batch_size")}
     rows = [row for row in read_rows(arguments.rows) if row["work"] == work]
     with tempfile.TemporaryDirectory() as name:
-        data = subset(arguments.data, arguments.images, Path(name))
+        data = subset(arguments.data, Path(name), arguments.images)
         for seed in range(arguments.seeds):
             for side in arguments.sides:
                 if any((row["side"], row["seed"]) == (side, seed) for row in rows):
@@ -83,58 +66,19 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def subset(source: Path, images: int, folder: Path) -> Path:
-    """A data.yaml with every k-th training picture; lists, so that stock YOLOv5 writes its caches into ``folder``."""
-    described = read_data_yaml(source)
-    files = {split: described.images(split) for split in ("train", "val")}
-    step = max(len(files["train"]) // images, 1)
-    files["train"] = files["train"][::step][:images]
-    for split, paths in files.items():
-        (folder / f"{split}.txt").write_text("".join(f"{path.absolute()}\n" for path in paths))
-    spec = {"path": str(folder), "train": "train.txt", "val": "val.txt", "names": list(described.names)}
-    path = folder / "data.yaml"
-    path.write_text(yaml.safe_dump(spec))
-    return path
-
-
 def train(side: str, seed: int, data: Path, arguments: argparse.Namespace, folder: Path) -> Row:
     """One training; the figures of its last epoch."""
     settings = TrainSettings(
         data=str(data), epochs=arguments.epochs, model=arguments.model, weights=str(arguments.weights), seed=seed,
         image_size=arguments.image_size, batch_size=arguments.batch_size, device="cpu",
-        path="fast" if side == "fast" else "exact",
+        path=path_of(side),
     )  # fmt: skip
-    if side == "stock":
-        command, spec = [sys.executable, str(STOCK)], stock_spec(settings, folder)
-    else:
-        command, spec = [sys.executable, "-c", OURS], {"train": dataclasses.asdict(settings)}
     started = time.perf_counter()
-    epochs = run(command, spec | {"threads": arguments.threads}, folder)
+    epochs = sides.train(side, settings, arguments.threads, folder)
     figures = {name: epochs[-1][name] for name in METRICS if name in epochs[-1]}
     row = {"side": side, "seed": seed, "seconds": round(time.perf_counter() - started, 1), **figures}
     print(json.dumps(row), flush=True)
     return row
-
-
-def stock_spec(settings: TrainSettings, folder: Path) -> dict[str, Any]:
-    return {
-        "data": settings.data, "weights": settings.weights, "image_size": settings.image_size,
-        "epochs": settings.epochs, "batch_size": settings.batch_size, "seed": settings.seed,
-        "optimizer": settings.optimizer, "cosine": False, "names": list(read_data_yaml(Path(settings.data)).names),
-        "hyp": {name: value for name, value in Hyp().as_dict().items() if value is not None},
-        "save_dir": str(folder / "stock"),
-    }  # fmt: skip
-
-
-def run(command: list[str], spec: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
-    (folder / "spec.json").write_text(json.dumps(spec))
-    done = subprocess.run(
-        [*command, str(folder / "spec.json"), str(folder / "out.json")], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"a training failed:\n{done.stderr[-3000:]}")
-    found: list[dict[str, Any]] = json.loads((folder / "out.json").read_text())
-    return found
 
 
 def read_rows(path: Path | None) -> list[Row]:
@@ -154,8 +98,8 @@ def append(path: Path | None, row: Row) -> None:
 
 def summary(rows: list[Row]) -> dict[str, Any]:
     """Mean and spread per side and metric, and each path less stock."""
-    sides = {side: [row for row in rows if row["side"] == side] for side in SIDES}
-    report: dict[str, Any] = {side: figures(found) for side, found in sides.items() if found}
+    by_side = {side: [row for row in rows if row["side"] == side] for side in SIDES}
+    report: dict[str, Any] = {side: figures(found) for side, found in by_side.items() if found}
     for side in SIDES[1:]:
         if side in report and "stock" in report:
             report[f"{side}_less_stock"] = {

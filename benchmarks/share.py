@@ -21,7 +21,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from epoch import subset
+from epoch import pictures
 
 from trainable.forward import FastForward
 from trainable.hyp import Hyp
@@ -73,7 +73,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainSettings(
-            data=str(subset(arguments, Path(folder))), epochs=arguments.epochs, model=arguments.model, device="cpu",
+            data=str(pictures(arguments, Path(folder))), epochs=arguments.epochs, model=arguments.model, device="cpu",
             image_size=arguments.image_size, batch_size=arguments.batch_size,
         )  # fmt: skip
         loop = EpochLoop(settings, Hyp())

@@ -13,8 +13,6 @@ import gc
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,7 +21,8 @@ from unittest.mock import patch
 
 import psutil
 import torch
-from epoch import STOCK, stock_spec, subset
+from epoch import pictures
+from sides import train
 
 from trainable.detection import DetectionTrainable
 from trainable.forward import FastForward
@@ -41,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         settings = TrainSettings(
-            data=str(subset(arguments, folder)), epochs=1, model="yolov5n", image_size=160, device="cpu",
+            data=str(pictures(arguments, folder)), epochs=1, model="yolov5n", image_size=160, device="cpu",
             weights=str(arguments.weights) if arguments.weights else None,
         )  # fmt: skip
         waits, memory = resets(settings, arguments.resets)
@@ -85,13 +84,8 @@ def config(settings: TrainSettings, number: int) -> dict[str, Any]:
 
 def start_of_stock(settings: TrainSettings, folder: Path) -> float:
     """Seconds from the start of stock YOLOv5's process to its first epoch."""
-    spec = stock_spec(settings, 1, folder) | {"weights": settings.weights or ""}
-    spec["cfg"] = "" if settings.weights else spec["cfg"]
-    (folder / "spec.json").write_text(json.dumps(spec))
     started = time.perf_counter()  # CLOCK_MONOTONIC, which all processes share
-    command = [sys.executable, str(STOCK), str(folder / "spec.json"), str(folder / "out.json")]
-    subprocess.run(command, check=True, capture_output=True)
-    first: float = json.loads((folder / "out.json").read_text())[0]["start"]
+    first: float = train("stock", settings, 1, folder)[0]["start"]
     return first - started
 
 

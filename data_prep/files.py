@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from data_prep.durable import replacing
 from data_prep.errors import InputError
 from data_prep.text import printable
 
@@ -48,16 +48,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk is full or cannot be written; the old content is still there.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:  # Ctrl-C, too
-        draft.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        file.write(content)
 
 
 def _text_of(path: Path) -> str:

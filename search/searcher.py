@@ -235,8 +235,8 @@ class StudySearcher(Searcher):
         ended = self._study.trials(TrialState.FAIL)
         if len(ended) >= HOPELESS and not any(trial.intermediate_values for trial in self._study.trials()):
             self.error = WorkFailedError(
-                f"the first {len(ended)} trials failed and none has finished an epoch: {reason}: remove the cause and "
-                "start the sweep anew in another folder."
+                f"the first {len(ended)} trials failed and none has finished an epoch: {reason.rstrip('.')}: "
+                "remove the cause and start the sweep anew in another folder."
             )
 
 

@@ -74,6 +74,7 @@ class AugmentedBatches:
 
     def epoch(self, number: int) -> Iterator[MatchedBatch]:
         """The batches of epoch ``number`` (from 0)."""
+        self._matcher.refresh()
         dataset, size = self.dataset, self._batch_size
         plan = draw_epoch(self._hyp, dataset.n, dataset.img_size, seed=self._seed, epoch=number)
         parts = [plan.part(start, start + size) for start in range(0, len(plan), size)]
@@ -127,5 +128,6 @@ class PolygonBatches:
 
     def epoch(self, number: int) -> Iterator[MatchedBatch]:
         """The batches of epoch ``number`` (from 0), which must be asked for in order."""
+        self._matcher.refresh()
         for images, targets, _, _ in self._batches.epoch(number):
             yield MatchedBatch(images, self._matcher.match(targets))

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import cv2
 
+from data_prep.durable import replacing
 from data_prep.pool import threaded_map
 from trainable.bank_decode import decode
 from trainable.bank_file import FORMAT, BankLayout, MappedBank, Sizes, header, lay_out_bank, map_bank
 from trainable.bank_folder import BANK, CacheFolder
 from trainable.bank_key import key_of
-from trainable.durable import replacing
 
 logger = logging.getLogger(__name__)
 

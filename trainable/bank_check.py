@@ -132,7 +132,7 @@ def _look_at(file: str) -> CheckedImage | OSError:
         error.filename = file
         return error
     if seen.flaw is not None:
-        return CheckedImage(file, 0, 0, seen.flaw.detail)
+        return CheckedImage(file, 0, 0, seen.flaw.detail.partition("; raise `limits.")[0])  # no keys of a training
     return _decode(file)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from trainable.durable import DRAFT
+from data_prep.durable import DRAFT
 
 logger = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from typing import IO, Any, BinaryIO, cast
 
 import torch
 
+from data_prep.durable import remove_drafts, replacing, write_error
 from data_prep.errors import WorkFailedError
-from trainable.durable import remove_drafts, replacing, write_error
 from trainable.weights_archive import open_archive
 from trainable.weights_pickle import check_pickle
 

@@ -17,9 +17,9 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from data_prep.durable import remove_drafts, replacing, write_error
 from data_prep.errors import InputError, WorkFailedError
 from trainable.bank_folder import disk_folder
-from trainable.durable import remove_drafts, replacing, write_error
 from trainable.http_file import Source, stream
 from trainable.models import model_names
 from trainable.weights_archive import open_archive

@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from data_prep.errors import DivergedError, OutOfMemoryError, WorkFailedError
-from trainable import rng
+from data_prep.errors import OutOfMemoryError, WorkFailedError
+from trainable import rng, state
 from trainable.batches import EpochBatches
 from trainable.checkpoint import read_checkpoint, write_checkpoint
 from trainable.dataset import DataStore
+from trainable.divergence import DivergenceCheck
 from trainable.hyp import Hyp
 from trainable.memory import is_out_of_memory, peak, release, watch
 from trainable.metrics import EpochMetrics, Evaluation, Losses
@@ -32,10 +33,6 @@ from trainable.validation import evaluate
 logger = logging.getLogger(__name__)
 
 GRADIENT_NORM = 10.0
-EXPLOSION = 100.0
-"""A training one of whose three mean losses in an epoch is above so many times its gain has diverged."""
-CARRIED = ("params", "momentum", "betas")
-"""What the optimizer's groups keep of a checkpoint; the rest is the hyp's and the settings', or set at each epoch."""
 EMA_ATTRIBUTES = ("yaml", "nc", "hyp", "names", "stride", "class_weights")
 
 
@@ -89,7 +86,7 @@ class EpochLoop:
         """
         if self.finished:
             raise WorkFailedError(f"all {self.settings.epochs} epochs were run; there is nothing left to train.")
-        start = to_host(self.state_dict())
+        start = state.to_host(self.state_dict())
         while True:
             try:
                 return self._run_epoch()
@@ -107,9 +104,9 @@ class EpochLoop:
         losses = self._train()
         trained = time.perf_counter()
         rates = tuple(float(group["lr"]) for group in parts.optimizer.param_groups)
-        self._stop_if_weights_diverged()
+        self._divergence.weights(parts.ema.ema, self.epoch)
         parts.ema.update_attr(parts.model, include=EMA_ATTRIBUTES)
-        found = self.evaluate(parts.val) if parts.val else None
+        found = self._validate()
         self.epoch += 1
         self._streams = rng.capture()
         metrics = EpochMetrics(
@@ -151,6 +148,17 @@ class EpochLoop:
         parts = self.parts
         return evaluate(parts.ema.ema, batches.epoch(self.epoch), parts.compute_loss, parts.data.names, parts.precision)
 
+    def _validate(self) -> Evaluation | None:
+        if self.parts.val is None:
+            return None
+        found = self.evaluate(self.parts.val)
+        self._divergence.validation(found.losses, self.epoch)
+        return found
+
+    @property
+    def _divergence(self) -> DivergenceCheck:
+        return DivergenceCheck(self.parts.compute_loss.hyp, self.hyp.lr0)
+
     def _train(self) -> Losses:
         """One pass over the training batches; the mean losses."""
         parts = self.parts
@@ -162,7 +170,7 @@ class EpochLoop:
             mean = (mean * index + items) / (index + 1)
             # Asking a GPU for a number makes it wait, so only a CPU is asked at each batch.
             if parts.device.type == "cpu" or index + 1 == len(parts.train):
-                self._stop_if_diverged(mean)
+                self._divergence.losses(mean, self.epoch)
         return Losses(*mean.tolist())
 
     def _steps(self) -> Iterator[torch.Tensor]:
@@ -188,72 +196,28 @@ class EpochLoop:
         parts.optimizer.zero_grad()
         parts.ema.update(parts.model)
 
-    def _stop_if_diverged(self, mean: torch.Tensor) -> None:
-        gains = self.parts.compute_loss.hyp
-        limit = mean.new_tensor([EXPLOSION * gains[name] for name in ("box", "obj", "cls")])
-        if bool((mean <= limit).all()):  # NaN is not
-            return
-        box, obj, cls = mean.tolist()
-        raise DivergedError(
-            f"diverged in epoch {self.epoch + 1}: losses box {box:.4g}, obj {obj:.4g}, cls {cls:.4g} "
-            f"(lr0 {self.hyp.lr0:g}); lower lr0 or the loss gains.",
-            self.epoch,
-        )
-
-    def _stop_if_weights_diverged(self) -> None:
-        """The last step of an epoch can ruin the weights after its loss was fine; they would score 0, not fail."""
-        finite = torch.stack([torch.isfinite(value).all() for value in self.parts.ema.ema.parameters()])
-        if not bool(finite.all()):
-            raise DivergedError(
-                f"diverged in epoch {self.epoch + 1}: the weights are no longer finite (lr0 {self.hyp.lr0:g}); "
-                "lower lr0 or the loss gains.",
-                self.epoch,
-            )
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors and plain numbers.
 
         On a CPU a resumed training equals an unbroken one bit by bit; a GPU's own sums are not that repeatable.
         """
-        parts, head = self.parts, self.parts.ema.ema.model[-1]
         return {
             "epoch": self.epoch,
             "accumulation": self._accumulation,
             "last_step": self._last_step,
-            "model": parts.model.state_dict(),
-            "ema": parts.ema.ema.state_dict(),
-            "ema_updates": parts.ema.updates,
-            # YOLOv5's head keeps the anchors of its last validation; only a change of the image shape renews them.
-            "ema_grid": list(head.grid),
-            "ema_anchor_grid": list(head.anchor_grid),
-            "optimizer": parts.optimizer.state_dict(),
-            "scaler": parts.scaler.state_dict(),
+            "batches": len(self.parts.train),
             "streams": self._streams,
-            "data": parts.train.state_dict(),
-            "batches": len(parts.train),
+            **state.capture(self.parts),
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, found: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict` of a loop with the same settings and hyp."""
-        parts, head = self.parts, self.parts.ema.ema.model[-1]
-        parts.model.load_state_dict(state["model"])
-        parts.ema.ema.load_state_dict(state["ema"])
-        parts.ema.updates = state["ema_updates"]
-        head.grid = [grid.to(parts.device) for grid in state["ema_grid"]]
-        head.anchor_grid = [grid.to(parts.device) for grid in state["ema_anchor_grid"]]
-        groups = parts.optimizer.param_groups
-        own = [{name: value for name, value in group.items() if name not in CARRIED} for group in groups]
-        parts.optimizer.load_state_dict(state["optimizer"])
-        for group, mine in zip(parts.optimizer.param_groups, own, strict=True):
-            group.update(mine)
-        if state["scaler"]:  # empty where the first half ran without mixed precision, on a CPU say
-            parts.scaler.load_state_dict(state["scaler"])
-        parts.train.load_state_dict(state["data"])
-        self._streams = state["streams"]
-        self.epoch, self._accumulation = state["epoch"], state["accumulation"]
+        state.restore(self.parts, found)
+        self._streams = found["streams"]
+        self.epoch, self._accumulation = found["epoch"], found["accumulation"]
         # Counted in batches since the start: those of the checkpoint may have been larger.
-        waiting = state["epoch"] * state["batches"] - state["last_step"]
-        self._last_step = state["epoch"] * len(parts.train) - round(waiting * len(parts.train) / state["batches"])
+        batches, waiting = len(self.parts.train), found["epoch"] * found["batches"] - found["last_step"]
+        self._last_step = found["epoch"] * batches - round(waiting * batches / found["batches"])
 
     def save(self, folder: str | Path) -> None:
         """Write a checkpoint (see :mod:`trainable.checkpoint`).
@@ -291,14 +255,3 @@ class EpochLoop:
             raise WorkFailedError(
                 f"{folder}: the checkpoint does not fit this training ({reason}); start the training anew."
             ) from error
-
-
-def to_host(state: Any) -> Any:  # noqa: ANN401  # nested mappings and lists of tensors and numbers
-    """A copy of a state in the host's memory."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().to("cpu", copy=True)
-    if isinstance(state, dict):
-        return {key: to_host(value) for key, value in state.items()}
-    if isinstance(state, list | tuple):
-        return type(state)(to_host(value) for value in state)
-    return state

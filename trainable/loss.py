@@ -54,18 +54,22 @@ class Matcher:
 
     Args:
         model:
-            The model; its anchors are copied as they are now.
+            The model.
         image_size:
             Side of the input in pixels.
     """
 
     def __init__(self, model: DetectionModel, image_size: int) -> None:
-        head = model.model[-1]
+        self._head = head = model.model[-1]
         self._loss = ComputeLoss(model)
         self._loss.device = torch.device("cpu")
-        self._loss.anchors = head.anchors.detach().cpu()
         self._grids = [image_size // int(stride) for stride in head.stride]
         self._shape = (head.na, head.no)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take the model's anchors as they are now; a checkpoint that was loaded since may have brought others."""
+        self._loss.anchors = self._head.anchors.detach().cpu()
 
     def match(self, targets: torch.Tensor) -> Matches:
         """Match the targets of a batch, shape (boxes, 6): image, class, xywh normalised."""

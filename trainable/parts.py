@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from data_prep.dataset import DatasetYaml, read_data_yaml
-from data_prep.errors import InputError
+from data_prep.errors import DataMissingError, InputError
 from trainable.augmented import AugmentedBatches, PolygonBatches
 from trainable.batches import EpochBatches
 from trainable.dataset import DataStore, YoloDataset
@@ -35,6 +36,8 @@ from trainable.yolov5_parts import (
     labels_to_class_weights,
     smart_optimizer,
 )
+
+logger = logging.getLogger(__name__)
 
 TrainBatches = EpochBatches | AugmentedBatches | PolygonBatches
 
@@ -157,7 +160,10 @@ def _train_dataset(
     policy = ImagePolicy.of(settings)
     images = store.images(data, settings.train_split, policy)
     if not any(len(labels) for labels in images.labels):
-        raise InputError(f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from.")
+        raise DataMissingError(
+            f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from; put the label "
+            "files where they were, or name another split."
+        )
     bank = store.bank(data, settings.train_split, image_size, augmented=True, policy=policy)
     return YoloDataset(images, bank, image_size=image_size, batch_size=settings.batch_size, hyp=hyp.as_dict())
 
@@ -184,6 +190,7 @@ def _train_batches(
     plain = EpochBatches(dataset, size, shuffle=True, seed=seed, workers=settings.workers)
     if settings.path == "exact":
         return plain, ExactForward(model, loss, precision)
+    logger.info("%s: labels are polygons, which YOLOv5 augments itself, more slowly", settings.data)
     return PolygonBatches(plain, Matcher(model, dataset.img_size)), FastForward(model, MatchedLoss(loss), precision)
 
 

@@ -22,6 +22,16 @@ CHOICES = {
     "path": PATHS,
     "broken_images": BROKEN_IMAGES,
 }
+LEAST = {
+    "epochs": 1,
+    "image_size": 1,
+    "batch_size": 1,
+    "nominal_batch_size": 1,
+    "min_warmup_iterations": 0,
+    "workers": 0,
+    "seed": 0,
+}
+"""Whole numbers, and the least that each may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +98,12 @@ class TrainSettings:
                 raise InputError(f"train.{name} is {getattr(self, name)!r}: choose one of {', '.join(choices)}.")
         if model_yaml(self.model) is None:
             raise InputError(f"train.model is {self.model!r}: the yolov5 package has {', '.join(model_names())}.")
-        for name in ("epochs", "image_size", "batch_size", "nominal_batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"train.{name} is {getattr(self, name)}: give a whole number of at least 1.")
-        for name in ("min_warmup_iterations", "workers", "seed"):
-            if getattr(self, name) < 0:
-                raise InputError(f"train.{name} is {getattr(self, name)}: give a whole number of at least 0.")
+        if self.weights_sha256 is not None and self.weights is None:
+            raise InputError("train.weights_sha256 stands without train.weights: name the weights, or leave it out.")
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or value < least:
+                raise InputError(f"train.{name} is {value}: give a whole number of at least {least}.")
         if self.seed >= 2**32:
             raise InputError(f"train.seed is {self.seed}: give a whole number below 2**32, as NumPy wants it.")
         if not 0 <= self.label_smoothing < 1:

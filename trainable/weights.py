@@ -18,9 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from data_prep.durable import replacing
 from data_prep.errors import InputError
 from data_prep.text import printable
-from trainable.durable import replacing
 from trainable.models import model_names, model_yaml
 from trainable.weights_archive import open_archive
 from trainable.weights_pickle import ARRAYS, check_pickle
@@ -149,7 +149,8 @@ def _tensors(checkpoint: object) -> list[tuple[Any, Any]]:
     """The entries of the checkpoint's state_dict, found without calling anything of it."""
     found = checkpoint
     if isinstance(checkpoint, dict):
-        found = checkpoint.get("model") or checkpoint.get("ema") or checkpoint
+        held = (checkpoint.get(key) for key in ("model", "ema"))
+        found = next((value for value in held if value is not None), checkpoint)
     entries: list[tuple[Any, Any]] = []
     if isinstance(found, _StandIn):
         entries = list(_walk(found, "", 0, count()))

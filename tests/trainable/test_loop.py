@@ -107,6 +107,17 @@ def test_a_loss_that_explodes_without_reaching_infinity_has_diverged(settings: T
         loop.run_epoch()
 
 
+@pytest.mark.parametrize("path", ["fast", "exact"])
+def test_weights_that_overflow_only_in_validation_have_diverged(settings: TrainSettings, path: str) -> None:
+    loop = EpochLoop(dataclasses.replace(settings, path=path), Hyp())
+    with torch.no_grad():  # finite, and too large to be multiplied; training uses the statistics of the batch instead
+        loop.parts.ema.ema.model[0].bn.running_mean.fill_(-3e38)
+        loop.parts.ema.ema.model[0].bn.running_var.fill_(1e-30)
+
+    with pytest.raises(DivergedError, match="epoch 1: validation losses"):
+        loop.run_epoch()
+
+
 def test_after_the_last_epoch_there_is_nothing_to_train(settings: TrainSettings) -> None:
     loop = EpochLoop(dataclasses.replace(settings, epochs=1), Hyp())
     run(loop, 1)
