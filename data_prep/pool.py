@@ -19,7 +19,12 @@ _AHEAD = 8
 
 
 def threaded_map(
-    function: Callable[[T], R], items: Iterable[T], workers: int | None = None, *, ahead: int = _AHEAD
+    function: Callable[[T], R],
+    items: Iterable[T],
+    workers: int | None = None,
+    *,
+    ahead: int = _AHEAD,
+    initializer: Callable[[], object] | None = None,
 ) -> Iterator[R]:
     """Yield ``function(item)`` of every item, in the order of the items.
 
@@ -32,12 +37,14 @@ def threaded_map(
             Threads; None for one per core that this process may use.
         ahead:
             Items per thread that wait or are being worked on.
+        initializer:
+            Called first in each thread.
 
     Raises:
         Exception: The first that ``function`` raised; what had not begun by then is never begun.
     """
     count = workers or len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(count)
+    pool = ThreadPoolExecutor(count, initializer=initializer)
     waiting: deque[Future[R]] = deque()
     try:
         for item in items:

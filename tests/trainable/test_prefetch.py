@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 
 from trainable.prefetch import AHEAD, prefetch
 
@@ -76,3 +78,19 @@ def test_nothing_is_made_after_the_end(threads: int) -> None:
     assert sorted(ended) == sorted(begun)  # nobody is at work any more
     time.sleep(0.15)
     assert len(begun) == made <= AHEAD * threads
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_each_thread_computes_on_one_core_and_the_training_keeps_its_own(threads: int) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert set(prefetch(lambda _: torch.get_num_threads(), range(6), threads)) == {1}
+        assert torch.get_num_threads() == 2
+
+        items = prefetch(lambda _: torch.get_num_threads(), range(6), threads)
+        next(items)
+        items.close()
+        assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 2  # what later threads start with
+    finally:
+        torch.set_num_threads(before)
