@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ AHEAD = 3
 """Items for each thread that are made, being made, or wait for it."""
 
 
-def prefetch(make: Callable[[Task], Item], tasks: Sequence[Task], threads: int = 1) -> Iterator[Item]:
+def prefetch(make: Callable[[Task], Item], tasks: Iterable[Task], threads: int = 1) -> Iterator[Item]:
     """``map(make, tasks)``, made ahead in threads, in order.
 
     Threads are enough: OpenCV, NumPy's larger loops and torch let go of Python's lock. They end with the iterator,
@@ -30,7 +30,7 @@ def prefetch(make: Callable[[Task], Item], tasks: Sequence[Task], threads: int =
         make:
             Makes an item; several threads call it at a time.
         tasks:
-            What to make.
+            What to make; taken in the caller's thread.
         threads:
             How many make items; 0 makes each when it is asked for.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from trainable.matching import match_detections
 from trainable.metrics import Evaluation, Losses, evaluate_matches
 from trainable.nms import suppress
 from trainable.precision import Precision
+from trainable.prefetch import prefetch
 from trainable.yolov5_parts import DetectionModel, scale_boxes, xywh2xyxy
 
 IOU_LEVELS = torch.linspace(0.5, 0.95, 10).numpy()
@@ -57,34 +58,59 @@ def evaluate(
     """
     model.eval()
     losses, count = torch.zeros(3, device=precision.device), 0
-    empty = np.zeros(0, np.float32)
-    matches: list[Match] = [(np.zeros((0, len(IOU_LEVELS)), bool), empty, empty, empty)]
-    with torch.inference_mode():
+
+    def forward() -> Iterator[Predicted]:
+        nonlocal losses, count
         for images, labels, _, shapes in batches:
             pixels, targets = precision.pixels(images), labels.to(precision.device)
             with precision.computing(model):
                 predictions, layers = model(pixels)
-            losses += compute_loss([layer.float() for layer in layers], targets)[1]
+            losses = losses + compute_loss([layer.float() for layer in layers], targets)[1]
             count += 1
-            matches += _match_batch(predictions.float(), labels, pixels.shape[2:], shapes)
+            yield Predicted(predictions.float(), labels, pixels.shape[2:], shapes)
+
+    empty = np.zeros(0, np.float32)
+    matches: list[Match] = [(np.zeros((0, len(IOU_LEVELS)), bool), empty, empty, empty)]
+    with torch.inference_mode():
+        for found in prefetch(_match_batch, forward()):  # while the network is at the next batch
+            matches += found
     correct, confidence, predicted, labelled = (np.concatenate(column) for column in zip(*matches, strict=True))
     overall, per_class = evaluate_matches(correct, confidence, predicted, labelled, names)
     return Evaluation(overall, per_class, Losses(*(losses / max(count, 1)).tolist()))
 
 
-def _match_batch(
-    predictions: torch.Tensor, labels: torch.Tensor, size: torch.Size, shapes: Sequence[Letterbox]
-) -> list[Match]:
-    """Match the predictions of one batch, shape (images, candidates, 5 + classes), to its labels, per image."""
-    height, width = size
-    targets = labels.clone()
+class Predicted(NamedTuple):
+    """A validation batch after the network.
+
+    Attributes:
+        predictions:
+            Shape (images, candidates, 5 + classes), float32.
+        labels:
+            Shape (boxes, 6): image, class, xywh normalised; on the host.
+        size:
+            Height and width of the input in pixels.
+        shapes:
+            How each image was brought to that size.
+    """
+
+    predictions: torch.Tensor
+    labels: torch.Tensor
+    size: torch.Size
+    shapes: Sequence[Letterbox]
+
+
+@torch.inference_mode()
+def _match_batch(batch: Predicted) -> list[Match]:
+    """Match the predictions of one batch to its labels, per image."""
+    height, width = batch.size
+    targets = batch.labels.clone()
     targets[:, 2:] *= torch.tensor((width, height, width, height))
     matches = []
-    for index, prediction in enumerate(predictions):
+    for index, prediction in enumerate(batch.predictions):
         found = suppress(prediction).cpu()
         wanted = targets[targets[:, 0] == index, 1:]
         if len(wanted) or len(found):
-            correct = _correct(found, wanted, size, shapes[index])
+            correct = _correct(found, wanted, batch.size, batch.shapes[index])
             matches.append((correct, found[:, 4].numpy(), found[:, 5].numpy(), wanted[:, 0].numpy()))
     return matches
 

@@ -78,21 +78,26 @@ def test_ten_processes_at_once_build_once(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_a_builder_killed_at_any_moment_leaves_nothing_that_is_taken_for_a_bank(tmp_path: Path) -> None:
     files, folder, generator = draw(tmp_path, 2, side=800) * 100, tmp_path / "cache", random.Random(0)
-    halves = 0
-    for _ in range(5):
+    content, halves, longest = content_of(files, 640), 0, 0.4
+    for _ in range(20):
         victim = start(folder, files, size=640)
         while not list(folder.glob("*.draft")):
             assert victim.poll() is None
             time.sleep(0.002)
-        time.sleep(generator.uniform(0, 0.4))
+        time.sleep(generator.uniform(0, longest))
         victim.send_signal(signal.SIGKILL)
         victim.communicate()
-        halves += bool(list(folder.glob("*.draft")))
-        assert victim.returncode == -signal.SIGKILL
-        assert banks(folder) == []
+        assert victim.returncode == -signal.SIGKILL or banks(folder)
+        if finished := banks(folder):  # a fast machine; the next is killed sooner
+            same_as_decoded(content, obtain(content, CacheFolder(folder)).pixels)
+            finished[0].unlink()
+            longest /= 2
+        else:
+            halves += bool(list(folder.glob("*.draft")))
+        if halves == 5:
+            break
     assert halves == 5
 
-    content = content_of(files, 640)
     bank = obtain(content, CacheFolder(folder))  # would wait for ever if a dead process kept the lock
 
     same_as_decoded(content, bank.pixels)

@@ -39,6 +39,9 @@ Samples = list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]
 class _Unmatched:
     """Stands in for the matcher, whose anchors do not matter here: passes the targets on."""
 
+    def refresh(self) -> None:
+        pass
+
     def match(self, targets: torch.Tensor) -> Any:
         return targets
 
