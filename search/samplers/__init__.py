@@ -6,11 +6,13 @@ A new sampler gets a file here and a name in ``build.py``; a new operator of the
 from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.build import SamplerConfig, build_sampler
 from search.samplers.genetic import GeneticSampler
-from search.samplers.portfolio import AUTHOR_KEY, PortfolioSampler
+from search.samplers.keys import AUTHOR_KEY, PAUSED_KEY
+from search.samplers.portfolio import PortfolioSampler
 from search.samplers.seeded import TrialSeededSampler
 
 __all__ = [
     "AUTHOR_KEY",
+    "PAUSED_KEY",
     "Allocation",
     "EvenAllocation",
     "GeneticSampler",

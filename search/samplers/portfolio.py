@@ -13,9 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from search.samplers._rng import base_seed
 from search.samplers.allocation import Allocation, EvenAllocation
-
-AUTHOR_KEY = "sampler"
-"""User attribute of a trial that names the member which suggested it."""
+from search.samplers.keys import AUTHOR_KEY
 
 
 class PortfolioSampler(BaseSampler):

@@ -1,0 +1,8 @@
+"""What samplers and the engine tell each other through a trial's user attributes."""
+
+from __future__ import annotations
+
+AUTHOR_KEY = "sampler"
+"""Names the member that suggested the trial."""
+PAUSED_KEY = "paused"
+"""Epoch of the rung at which a RUNNING trial waits to be promoted; absent or None while it trains."""
