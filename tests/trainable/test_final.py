@@ -25,7 +25,7 @@ from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
 from trainable.weights import load_state, save_stripped
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -77,7 +77,7 @@ except StoppedError as error:
         driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         wait_until(lambda: epoch_of_newest(tmp_path) > epochs[-1])
         driver.send_signal(number)
-        said = driver.communicate(timeout=60)[0]
+        said = driver.communicate(timeout=180)[0]
         assert ("the final training was stopped" in said) == (number == signal.SIGTERM)
         epochs.append(epoch_of_newest(tmp_path))
 
