@@ -71,8 +71,9 @@ def find_weights(
         InputError: There is no such file, here or there, or its SHA-256 is another one.
         WorkFailedError: It cannot be fetched now: no network, a proxy, a full disk.
     """
-    if sha256 is not None and not _DIGEST.fullmatch(sha256.lower()):
-        raise InputError(f"train.weights_sha256 is {sha256!r}: give the 64 hex digits that `sha256sum` prints.")
+    # YAML makes a number of one that happens to have no letters.
+    if sha256 is not None and not (isinstance(sha256, str) and _DIGEST.fullmatch(sha256.lower())):
+        raise InputError(f"train.weights_sha256 is {sha256!r}: give the 64 hex digits of `sha256sum` in quotes.")
     path = Path(weights).expanduser()
     if path.exists():
         if sha256 is not None:
