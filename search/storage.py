@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyarrow.fs import FileSelector, FileSystem, FileType  # type: ignore[import-untyped]
 
-from search.checkpoints import CHECKPOINT_PREFIX, TRIAL_PREFIX
+from search.checkpoints import TRIAL_PREFIX
 from search.paths import join
+from trainable.stored import CHECKPOINT_PREFIX
 
 if TYPE_CHECKING:
     from search.config import SweepConfig

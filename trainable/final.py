@@ -1,4 +1,9 @@
-"""The final training, on Ray Train: the whole data set, the winner's hyp, resumable from its last epoch."""
+"""The final training, on Ray Train: the whole data set, the winner's hyp, resumable from its last epoch.
+
+What a training goes on from is looked up on the storage, never in Ray's own snapshot: that one learns of a checkpoint
+up to two seconds after it was stored, and a kill in mid-writing leaves it unreadable. So every driver writes a session
+of its own (:mod:`trainable.stored`), which Ray begins without a past.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
 from ray import train
 from ray.train.torch import TorchTrainer
 from ray.util.queue import Queue
@@ -20,6 +26,7 @@ from data_prep.errors import StoppedError, WorkFailedError
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
+from trainable.stored import checkpoint_folders, next_session, whole_checkpoints
 from trainable.weights import save_stripped
 
 WEIGHTS = "weights.pt"
@@ -73,6 +80,7 @@ def train_final(
         StoppedError: The user pressed Ctrl-C.
         WorkFailedError: The training diverged, or its worker was lost more often than allowed.
     """
+    _keep_newest(training)
     with _listening(on_epoch) as queue:
         result = _fit(_trainer(training, queue).fit, training)
     metrics: dict[str, Any] = dict(result.metrics or {})
@@ -83,18 +91,36 @@ def train_final(
     return metrics
 
 
+def _sessions(storage_path: str, name: str) -> tuple[FileSystem, str]:
+    """Where the sessions of a training lie."""
+    filesystem, base = FileSystem.from_uri(storage_path)
+    return filesystem, f"{base}/{name}"
+
+
+def _keep_newest(training: FinalTraining) -> None:
+    """Delete what earlier drivers left of this training, but for the checkpoint to go on from."""
+    filesystem, base = _sessions(training.storage_path, training.name)
+    newest = max(whole_checkpoints(filesystem, base), default=None)
+    for _, folder in checkpoint_folders(filesystem, base):
+        if newest is None or folder != newest.path:
+            filesystem.delete_dir(f"{base}/{folder}")
+
+
 def _trainer(training: FinalTraining, queue: Queue | None) -> TorchTrainer:
     resources = {"CPU": training.cpus, **({"GPU": training.gpus} if training.gpus else {})}
+    session = next_session(*_sessions(training.storage_path, training.name))
     return TorchTrainer(
         _worker,
         train_loop_config={
             "train": training.settings.as_dict(),
             "hyp": training.hyp.as_dict(),
+            "name": training.name,
+            "storage_path": training.storage_path,
             "queue": queue,
         },
         scaling_config=train.ScalingConfig(num_workers=1, use_gpu=training.gpus > 0, resources_per_worker=resources),
         run_config=train.RunConfig(
-            name=training.name,
+            name=f"{training.name}/{session}",
             storage_path=training.storage_path,
             failure_config=train.FailureConfig(max_failures=training.max_failures),
             checkpoint_config=train.CheckpointConfig(num_to_keep=1),
@@ -152,9 +178,10 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
 def _worker(config: dict[str, Any]) -> None:
     """Runs in Ray Train's worker: the epoch loop, with a checkpoint and stripped weights after each epoch."""
     loop = EpochLoop(TrainSettings.from_mapping(config["train"]), Hyp.from_mapping(config["hyp"]))
-    checkpoint = train.get_checkpoint()
-    if checkpoint is not None:
-        with checkpoint.as_directory() as folder:
+    filesystem, base = _sessions(config["storage_path"], config["name"])
+    newest = max(whole_checkpoints(filesystem, base), default=None)
+    if newest is not None:
+        with train.Checkpoint(f"{base}/{newest.path}", filesystem).as_directory() as folder:
             loop.load(folder)
     if loop.finished:  # killed between its last report and the end
         _report(loop, loop.last, None)

@@ -22,7 +22,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(shapes: Path) -> TrainSettings:
     """Four epochs of yolov5n at 64 px from scratch on the CPU, learning from the first batch on."""
     return TrainSettings(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import ray
@@ -25,7 +26,7 @@ from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
 from trainable.weights import load_state, save_stripped
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -35,23 +36,33 @@ def runtime() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def final(settings: TrainSettings) -> TrainSettings:
     return dataclasses.replace(settings, epochs=3, train_split="full", val_split=None)
 
 
-def test_one_worker_equals_the_loop_alone(final: TrainSettings, tmp_path: Path) -> None:
-    heard: list[dict[str, Any]] = []
-    training = FinalTraining(final, Hyp(), "final", str(tmp_path))
-    metrics = train_final(training, tmp_path / "w.pt", heard.append)
+class Trained(NamedTuple):
+    folder: Path
+    heard: list[dict[str, Any]]
+    metrics: dict[str, Any]
 
+
+@pytest.fixture(scope="module")
+def trained(final: TrainSettings, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    heard: list[dict[str, Any]] = []
+    training = FinalTraining(final, Hyp(), "final", str(folder))
+    return Trained(folder, heard, train_final(training, folder / "w.pt", heard.append))
+
+
+def test_one_worker_equals_the_loop_alone(final: TrainSettings, trained: Trained) -> None:
     loop = EpochLoop(final, Hyp())
     rows = [loop.run_epoch().as_dict() for _ in range(3)]
 
-    assert [row["train_box_loss"] for row in heard] == [row["train_box_loss"] for row in rows]
-    assert metrics["epoch"] == 3
+    assert [row["train_box_loss"] for row in trained.heard] == [row["train_box_loss"] for row in rows]
+    assert trained.metrics["epoch"] == 3
     ema = loop.parts.ema.ema.state_dict()
-    for key, value in load_state(tmp_path / "w.pt").items():
+    for key, value in load_state(trained.folder / "w.pt").items():
         assert torch.equal(value, ema[key].half().float() if value.is_floating_point() else ema[key]), key
 
 
@@ -86,9 +97,31 @@ except StoppedError as error:
 
     assert 0 == epochs[0] < epochs[1] < epochs[2] < 20
     assert metrics["epoch"] == 20
-    # Killed between the copy of a checkpoint and Ray's note of it, an epoch is trained once more.
-    assert heard[0]["epoch"] in (epochs[2], epochs[2] + 1)
+    # The killed driver's worker may have stored another epoch before it ended, too.
+    assert heard[0]["epoch"] > epochs[2]
     assert [row["epoch"] for row in heard] == list(range(heard[0]["epoch"], 21))
+
+
+def test_it_goes_on_from_what_is_stored_whatever_ray_wrote_and_deletes_what_is_older(
+    final: TrainSettings, trained: Trained, tmp_path: Path
+) -> None:
+    """Ray notes a checkpoint up to two seconds after it was stored, and a kill leaves its note cut off."""
+    shutil.copytree(trained.folder / "final", tmp_path / "final")
+    [newest] = (tmp_path / "final").glob("session_000/checkpoint_*/")
+    older = newest.with_name("checkpoint_older")
+    shutil.copytree(newest, older)
+    (older / "tensors.pt").write_bytes(b"cut off")
+    for note in (tmp_path / "final").rglob("*snapshot*.json"):
+        note.write_text("{")
+
+    heard: list[dict[str, Any]] = []
+    metrics = train_final(FinalTraining(final, Hyp(), "final", str(tmp_path)), tmp_path / "w.pt", heard.append)
+
+    assert heard == []  # nothing was left to train
+    assert metrics["epoch"] == 3
+    before = load_state(trained.folder / "w.pt")
+    assert all(torch.equal(value, before[key]) for key, value in load_state(tmp_path / "w.pt").items())
+    assert not older.exists()
 
 
 def epoch_of_newest(folder: Path) -> int:
@@ -100,7 +133,7 @@ def epoch_of_newest(folder: Path) -> int:
     return max(found, default=0)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
