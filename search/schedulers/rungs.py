@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple
 
@@ -30,6 +30,24 @@ class Decision(Enum):
     """It is paused until it is promoted."""
     STOP = "stop"
     """It ends."""
+
+
+class Past(NamedTuple):
+    """What is left of a trial of an earlier driver.
+
+    Attributes:
+        number:
+            The trial.
+        values:
+            Its value at each epoch; those that are no finite numbers are passed over.
+        paused_at:
+            Epoch of the rung at which it waits. None for one that trains, or has ended: it is never promoted from the
+            rungs that it has reached.
+    """
+
+    number: int
+    values: Mapping[int, float]
+    paused_at: int | None = None
 
 
 class _Place(NamedTuple):
@@ -58,6 +76,10 @@ class _Rung:
 
     def leave(self, number: int) -> None:
         del self._waiting[bisect_left(self._waiting, self.places[number])]
+
+    def ranked(self) -> list[int]:
+        """All that have reached the rung, the best first."""
+        return [place.number for place in self._ranked]
 
     def promotable(self, reduction_factor: float) -> Iterator[int]:
         """Those that wait and are among the best, the best first."""
@@ -93,23 +115,14 @@ class Rungs:
         """The trials that wait, each with the epoch of its rung; not to be changed."""
         return self._waiting
 
-    def load(self, number: int, values: Mapping[int, float], *, paused_at: int | None = None) -> None:
-        """Fill the rungs with what a trial of an earlier driver reported.
-
-        Args:
-            number:
-                The trial.
-            values:
-                Its value at each epoch; those that are no finite numbers are passed over.
-            paused_at:
-                Epoch of the rung at which it waits; None for one that trains or has ended, which is never promoted
-                from the rungs that it has passed.
-        """
-        for epoch, value in sorted(values.items()):
-            if math.isfinite(value):
-                self._enter(number, epoch, value)
-        if paused_at in self._rungs and number in self._rungs[paused_at].places:
-            self._wait(number, paused_at)
+    def load(self, history: Iterable[Past]) -> None:
+        """Fill the rungs with what trials of earlier drivers reported."""
+        for past in history:
+            for epoch, value in sorted(past.values.items()):
+                if math.isfinite(value):
+                    self._enter(past.number, epoch, value)
+            if past.paused_at in self._rungs and past.number in self._rungs[past.paused_at].places:
+                self._wait(past.number, past.paused_at)
 
     def record(self, number: int, epoch: int, value: float) -> Decision:
         """Take a trial's value of an epoch and say what becomes of it.
@@ -127,6 +140,7 @@ class Rungs:
             return Decision.WAIT if self._waiting.get(number) == epoch else Decision.GO_ON
         self._repeats.discard(number)
         self._wait(number, epoch)
+        self._reached(epoch)
         if self.promotable() != number:
             return Decision.WAIT
         self.promote(number)
@@ -152,8 +166,9 @@ class Rungs:
         return epoch
 
     def repeat(self, number: int) -> None:
-        """A trial that waits has lost its checkpoint before it was kept: it trains up to its rung once more, and is
-        judged there again, by the value that it has.
+        """A trial that waits trains up to its rung once more: its worker died before it had kept a checkpoint.
+
+        There it is judged again, by the value that it has.
         """
         if number in self._waiting:
             self.promote(number)
@@ -168,6 +183,9 @@ class Rungs:
     def _open_levels(self) -> Sequence[int]:
         """The rungs from which trials are promoted, rising."""
         return self.levels
+
+    def _reached(self, level: int) -> None:
+        """A trial has reached a rung; a subclass may let trials go further from now on."""
 
     def _enter(self, number: int, epoch: int, value: float) -> None:
         if epoch in self._rungs:
