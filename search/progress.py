@@ -217,7 +217,7 @@ def summary(progress: Progress) -> str:
     if progress.best is not None:
         best = progress.best
         parts.append(f"best {best.value:.4g} (trial {best.trial.number}, epoch {best.epoch})")
-    if progress.eta_seconds is not None and progress.ended < progress.planned:
+    if progress.eta_seconds and progress.ended < progress.planned:
         minutes, seconds = divmod(round(progress.eta_seconds), 60)
         parts.append(f"ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
     return ", ".join(parts)

@@ -93,9 +93,12 @@ def test_a_paused_trial_without_a_place_is_started_from_nothing(files: SweepFile
     values = ([0.1, 0.2], [0.1, 0.4], [0.1, 0.3])
     waiting = [paused_trial(root, add(study, None, each), 2) for each in values]
     keeper = CheckpointKeeper(str(root), study, RetentionRule("max", 1, max_paused=1))
-    keeper.on_step_end(0, waiting[:2])
+    for trial in waiting[:2]:
+        keeper.on_trial_save(0, [], trial)
+    keeper.on_step_end(0, waiting)
     assert stored_bytes(str(root)).keys() == {1, 2}
     waiting[1].status = Trial.RUNNING  # promoted: what it goes on from is no longer counted
+    keeper.on_trial_save(1, [], waiting[2])
     keeper.on_step_end(1, waiting)
     assert stored_bytes(str(root)).keys() == {1, 2}
     assert [trial.checkpoint is None for trial in waiting] == [True, False, False]
