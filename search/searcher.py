@@ -118,6 +118,7 @@ class StudySearcher(Searcher):
         self._begun = frozenset(trial.number for trial in self._left_running)
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
+        self._parked: set[int] = set()
         self._is_exhausted = False
         self.error: Exception | None = None
 
@@ -149,6 +150,7 @@ class StudySearcher(Searcher):
         if trial_id not in self._live:
             return
         self._live.discard(trial_id)
+        self._parked.discard(self._numbers[trial_id])
         try:
             self._finish(self._numbers[trial_id], result, self._crash_of(trial_id) if error else None)
         except Exception as failure:
@@ -167,8 +169,13 @@ class StudySearcher(Searcher):
         """Whether there are no more new trials and none is at work."""
         return self._is_exhausted and not self._at_work()
 
+    def park(self, number: int) -> None:
+        """A trial that waits has left its worker."""
+        self._parked.add(number)
+
     def take_up(self, number: int) -> None:
         """A trial that waits is promoted."""
+        self._parked.discard(number)
         self._study.note(number, PAUSED_KEY, None)
 
     def left_checkpoint(self, number: int) -> str | None:
@@ -225,9 +232,8 @@ class StudySearcher(Searcher):
         return self._rungs is not None and number in self._rungs.waiting
 
     def _at_work(self) -> int:
-        """How many trials Ray has that do not wait."""
-        waiting = 0 if self._rungs is None else len(self._rungs.waiting) - len(self._left_waiting)
-        return len(self._live) - waiting
+        """How many trials Ray has whose worker is not free."""
+        return len(self._live) - len(self._parked)
 
     def _has_room_for(self, trials: int) -> bool:
         return self._plan.max_concurrent is None or self._at_work() + trials <= self._plan.max_concurrent

@@ -43,6 +43,10 @@ class Desk(Protocol):
         """Whether there are no more new trials and none is at work."""
         ...
 
+    def park(self, number: int) -> None:
+        """A trial that waits has kept its checkpoint and left its worker."""
+        ...
+
     def take_up(self, number: int) -> None:
         """A trial that waits is promoted."""
         ...
@@ -78,6 +82,7 @@ class PromotingScheduler(FIFOScheduler):
         self._epochs = epochs
         self._trials: dict[int, Trial] = {}
         self._first: deque[int] = deque()
+        self._saving: set[int] = set()
 
     def on_trial_add(self, tune_controller: TuneController, trial: Trial) -> None:  # noqa: ARG002
         """Take a trial in: a new one, one that crashed and is to start again, or one that waited before this driver."""
@@ -86,6 +91,7 @@ class PromotingScheduler(FIFOScheduler):
         self._trials[number] = trial
         if number in self._rungs.waiting:
             trial.set_status(Trial.PAUSED)  # type: ignore[no-untyped-call]  # Ray files it by this, after this hook
+            self._saving.add(number)
         elif crashed or self._desk.has_begun(number):
             self._first.append(number)
 
@@ -94,10 +100,14 @@ class PromotingScheduler(FIFOScheduler):
         epoch, value = int(result[TIME_ATTR]), result.get(self._value_key, math.nan)
         if epoch >= self._epochs:
             return TrialScheduler.STOP
-        return ACTIONS[self._rungs.record(_number(trial), epoch, value)]
+        decision = self._rungs.record(_number(trial), epoch, value)
+        if decision is Decision.WAIT:
+            self._saving.add(_number(trial))
+        return ACTIONS[decision]
 
     def on_trial_error(self, tune_controller: TuneController, trial: Trial) -> None:  # noqa: ARG002
         """A worker died; the trial may have been on its way to a pause."""
+        self._saving.discard(_number(trial))
         self._rungs.repeat(_number(trial))
 
     def on_trial_complete(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> None:  # noqa: ARG002
@@ -110,6 +120,7 @@ class PromotingScheduler(FIFOScheduler):
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> Trial | None:
         """What the next free worker takes; None leaves it to Ray to start the new trial, if there is one."""
+        self._park()
         owed = self._owed()
         if owed is not None:
             return owed
@@ -120,6 +131,12 @@ class PromotingScheduler(FIFOScheduler):
         if not promotable and self._desk.is_over():
             self._close_waiting(tune_controller)
         return None
+
+    def _park(self) -> None:
+        """Tell the desk whose worker is free now: Ray says so to nobody."""
+        for number in [number for number in self._saving if self._trials[number].status == Trial.PAUSED]:
+            self._saving.discard(number)
+            self._desk.park(number)
 
     def _owed(self) -> Trial | None:
         """The trial that has been given the next worker already, and has not got it yet."""
@@ -149,6 +166,7 @@ class PromotingScheduler(FIFOScheduler):
     def _forget(self, trial: Trial) -> None:
         number = _number(trial)
         self._rungs.close(number)
+        self._saving.discard(number)
         self._trials.pop(number, None)
 
     def debug_string(self) -> str:

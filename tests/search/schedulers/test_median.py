@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 import statistics
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.schedulers.median import MedianRule
@@ -13,6 +13,7 @@ REPORTS = st.lists(st.tuples(st.integers(0, 7), st.sampled_from([0.1, 0.2, 0.3, 
 
 
 @given(reports=REPORTS, grace=st.integers(1, 3), least=st.integers(1, 4), split=st.integers(0, 120))
+@settings(deadline=None)
 def test_a_trial_ends_where_its_best_is_below_the_median_of_the_averages_of_the_others(
     reports: list[tuple[int, float]], grace: int, least: int, split: int
 ) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.schedulers.pasha import ProgressiveRungs, is_stable, noise
@@ -27,6 +27,7 @@ def curve(number: int, seed: int) -> list[float]:
     epsilon=st.sampled_from([None, 0.0, 0.05, 0.3]),
     seed=st.integers(0, 100),
 )
+@settings(deadline=None)
 def test_every_decision_is_that_of_the_paper(
     who: list[int], workers: int, eta: int, epsilon: float | None, seed: int
 ) -> None:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.schedulers.rungs import Decision, Past, Rungs, rung_levels
@@ -89,6 +89,7 @@ class Product:
     eta=st.sampled_from([2, 3, 4]),
     shape=st.sampled_from([(27, 1), (27, 3), (8, 1), (16, 2), (5, 4)]),
 )
+@settings(deadline=None)
 def test_every_decision_is_that_of_the_paper(
     events: list[tuple[int, float, str]], workers: int, eta: int, shape: tuple[int, int]
 ) -> None:
@@ -115,6 +116,7 @@ def test_every_decision_is_that_of_the_paper(
     eta=st.sampled_from([2, 3, 4]),
     split=st.integers(0, 40),
 )
+@settings(deadline=None)
 def test_more_is_better_where_the_mode_says_so_and_a_history_is_as_good_as_reports(
     losses: list[float], eta: int, split: int
 ) -> None:
