@@ -169,6 +169,10 @@ class StudySearcher(Searcher):
         """Whether there are no more new trials and none is at work."""
         return self._is_exhausted and not self._at_work()
 
+    def has_full_training(self) -> bool:
+        """Whether a trial of the study has been trained to its last epoch."""
+        return bool(self._study.trials(TrialState.COMPLETE))
+
     def park(self, number: int) -> None:
         """A trial that waits has left its worker."""
         self._parked.add(number)

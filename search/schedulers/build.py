@@ -74,7 +74,8 @@ def build_scheduler(
             Who hands out trials; needed where there are rungs.
     """
     if rungs is not None and desk is not None:
-        return PromotingScheduler(rungs, desk, metric=plan.metric, epochs=plan.epochs)
+        finish_best = config.finish_best and config.type == "asha"
+        return PromotingScheduler(rungs, desk, metric=plan.metric, epochs=plan.epochs, finish_best=finish_best)
     first = config.first_rung(plan.epochs)
     if config.type == "asha_stop":
         return StudyASHA(

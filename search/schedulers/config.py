@@ -26,6 +26,9 @@ class SchedulerConfig(FrozenModel):
     ranking_epsilon: float | None = Field(default=None, ge=0)
     """``pasha`` alone: trials whose values differ by no more may change places; 0 compares plain rankings, None
     estimates it from trials that overtake each other to and fro."""
+    finish_best: bool = True
+    """``asha`` alone: whether the best trial is trained to its last epoch at the end of a sweep in which no trial was,
+    because there were too few for the rungs."""
     min_samples: int = Field(default=3, ge=1)
     """``median`` alone: so many other trials must have reached an epoch before a trial is stopped there."""
 

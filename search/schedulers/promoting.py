@@ -43,6 +43,10 @@ class Desk(Protocol):
         """Whether there are no more new trials and none is at work."""
         ...
 
+    def has_full_training(self) -> bool:
+        """Whether a trial has been trained to its last epoch."""
+        ...
+
     def park(self, number: int) -> None:
         """A trial that waits has kept its checkpoint and left its worker."""
         ...
@@ -61,7 +65,8 @@ class PromotingScheduler(FIFOScheduler):
 
     A free worker takes, in this order: a trial that had one and lost it (a crash, an earlier driver); the trial that
     the rungs promote; a new trial. When nothing is at work and nothing will be, the trials that wait are closed: Ray
-    would never end.
+    would never end. A sweep of few trials would end so without a single full training, for the best third of two trials
+    is none: the best one is trained to its end then.
 
     Args:
         rungs:
@@ -72,14 +77,17 @@ class PromotingScheduler(FIFOScheduler):
             Key of the value in a result.
         epochs:
             Epochs of a full training.
+        finish_best:
+            Whether the best trial is trained to its end where no trial has been.
     """
 
-    def __init__(self, rungs: Rungs, desk: Desk, *, metric: str, epochs: int) -> None:
+    def __init__(self, rungs: Rungs, desk: Desk, *, metric: str, epochs: int, finish_best: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rungs = rungs
         self._desk = desk
         self._value_key = metric
         self._epochs = epochs
+        self._finish_best = finish_best
         self._trials: dict[int, Trial] = {}
         self._first: deque[int] = deque()
         self._saving: set[int] = set()
@@ -127,10 +135,14 @@ class PromotingScheduler(FIFOScheduler):
         promotable = [self._trials[number] for number in self._rungs.promotables()]
         ready = next((trial for trial in promotable if trial.status == Trial.PAUSED), None)  # else it is being saved
         if ready is not None and self._desk.has_room():
+            self._rungs.promote(_number(ready))
             return self._take_up(ready)
-        if not promotable and self._desk.is_over():
+        if promotable or not self._desk.is_over():
+            return None
+        finalist = self._take_up_finalist()
+        if finalist is None:
             self._close_waiting(tune_controller)
-        return None
+        return finalist
 
     def _park(self) -> None:
         """Tell the desk whose worker is free now: Ray says so to nobody."""
@@ -147,9 +159,15 @@ class PromotingScheduler(FIFOScheduler):
             self._first.popleft()
         return None
 
+    def _take_up_finalist(self) -> Trial | None:
+        number = self._rungs.finalist() if self._finish_best and not self._desk.has_full_training() else None
+        if number is None:
+            return None
+        self._rungs.release(number)
+        return self._take_up(self._trials[number])
+
     def _take_up(self, trial: Trial) -> Trial:
         number = _number(trial)
-        self._rungs.promote(number)
         self._desk.take_up(number)
         if trial.checkpoint is None:  # it has not been at work under this driver
             left = self._desk.left_checkpoint(number)

@@ -77,6 +77,9 @@ class _Rung:
     def leave(self, number: int) -> None:
         del self._waiting[bisect_left(self._waiting, self.places[number])]
 
+    def first_waiting(self) -> int | None:
+        return self._waiting[0].number if self._waiting else None
+
     def ranked(self) -> list[int]:
         """All that have reached the rung, the best first."""
         return [place.number for place in self._ranked]
@@ -109,6 +112,7 @@ class Rungs:
         self._rungs = {level: _Rung() for level in self.levels}
         self._waiting: dict[int, int] = {}
         self._repeats: set[int] = set()
+        self._finalists: set[int] = set()
 
     @property
     def waiting(self) -> Mapping[int, int]:
@@ -134,6 +138,9 @@ class Rungs:
         if not math.isfinite(value):
             self.close(number)
             return Decision.STOP
+        if number in self._finalists:
+            self._enter(number, epoch, value)
+            return Decision.GO_ON
         known = epoch in self._rungs and number in self._rungs[epoch].places and number not in self._repeats
         self._enter(number, epoch, value)
         if epoch not in self._rungs or known:
@@ -165,6 +172,16 @@ class Rungs:
         self._rungs[epoch].leave(number)
         return epoch
 
+    def finalist(self) -> int | None:
+        """The best that waits at the highest rung at which one does."""
+        waiting = (self._rungs[level].first_waiting() for level in reversed(self.levels))
+        return next((number for number in waiting if number is not None), None)
+
+    def release(self, number: int) -> None:
+        """A trial that waits is trained to its end, and judged at no rung any more."""
+        self.promote(number)
+        self._finalists.add(number)
+
     def repeat(self, number: int) -> None:
         """A trial that waits trains up to its rung once more: its worker died before it had kept a checkpoint.
 
@@ -177,6 +194,7 @@ class Rungs:
     def close(self, number: int) -> None:
         """A trial has ended; its values stay."""
         self._repeats.discard(number)
+        self._finalists.discard(number)
         if number in self._waiting:
             self.promote(number)
 

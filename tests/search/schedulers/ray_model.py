@@ -44,6 +44,7 @@ class ModelDesk:
         self.rungs, self.planned, self.most, self.begun = rungs, planned, most, begun
         self.live: set[int] = set()
         self.parked: set[int] = set()
+        self.full: set[int] = set()
         self.drawn = 0
         self.taken_up: list[int] = []
 
@@ -56,6 +57,9 @@ class ModelDesk:
 
     def at_work(self) -> int:
         return len(self.live - self.parked)
+
+    def has_full_training(self) -> bool:
+        return bool(self.full)
 
     def park(self, number: int) -> None:
         assert number in self.rungs.waiting
@@ -79,9 +83,11 @@ class ModelDesk:
 
 
 class RayModel:
-    def __init__(self, rungs: Rungs, slots: int, epochs: int, planned: int, most: int = 10**6) -> None:
+    def __init__(
+        self, rungs: Rungs, slots: int, epochs: int, planned: int, most: int = 10**6, *, finish_best: bool = False
+    ) -> None:
         self.desk = ModelDesk(rungs, planned, most)
-        self.scheduler = PromotingScheduler(rungs, self.desk, metric="loss", epochs=epochs)
+        self.scheduler = PromotingScheduler(rungs, self.desk, metric="loss", epochs=epochs, finish_best=finish_best)
         self.slots, self.epochs = slots, epochs
         self.trials: list[ModelTrial] = []
         self.started: list[int] = []
@@ -118,6 +124,8 @@ class RayModel:
             cast("Any", self), cast("Any", trial), {"epoch": trial.epoch, "loss": loss}
         )
         if action == TrialScheduler.STOP:
+            if trial.epoch == self.epochs:
+                self.desk.full.add(trial.number)
             self.scheduler.on_trial_complete(cast("Any", self), cast("Any", trial), {})
             self.end(trial)
         elif action == TrialScheduler.PAUSE:

@@ -120,6 +120,30 @@ def test_whatever_happens_promotions_are_deserved_no_slot_idles_and_the_sweep_en
     assert len(model.trials) == planned
 
 
+@given(
+    losses=st.lists(st.sampled_from([*LOSSES, float("nan")]), min_size=1, max_size=30), eta=st.sampled_from([2, 3, 4])
+)
+@settings(deadline=None)
+def test_a_sweep_of_few_trials_ends_with_its_best_trained_to_the_end(losses: list[float], eta: int) -> None:
+    """Each trial has one loss, NaN diverges; without the last step this is the paper's algorithm and no more."""
+    models = [RayModel(Rungs((1, 3), eta, "min"), 1, 9, len(losses), finish_best=finish) for finish in (False, True)]
+    for model in models:
+        model.fill()
+        while at_work := model.at_work():
+            (trial,) = at_work
+            if model.report(trial, losses[trial.number]) == TrialScheduler.PAUSE:
+                model.saved(trial)
+            model.fill()
+        assert {trial.status for trial in model.trials} == {Trial.TERMINATED}
+    paper, finished = models
+    sound = [number for number, loss in enumerate(losses) if loss == loss]
+    if paper.desk.full or not sound:
+        assert finished.started == paper.started
+    else:
+        assert finished.desk.full == {min(sound, key=lambda number: (losses[number], number))}
+        assert finished.started == [*paper.started, *finished.desk.full]
+
+
 def scheduler(history: list[Past], begun: frozenset[int] = frozenset(), most: int = 10) -> tuple[Any, ModelDesk, Rungs]:
     rungs = Rungs((1, 3), 3, "min")
     rungs.load(history)
