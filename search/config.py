@@ -6,7 +6,6 @@ An unknown key is an error. ``sweep.yaml`` in a sweep's folder is this model wri
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -28,6 +27,7 @@ from data_prep.files import read_yaml_mapping
 from data_prep.validation import ConfigPath, FrozenModel, describe
 from search.paths import is_uri
 from search.samplers import SamplerConfig
+from search.schedulers.config import SchedulerConfig
 from search.space import Space
 from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
@@ -50,21 +50,6 @@ class _Frozen(FrozenModel):
     """A configuration in which no number is infinite."""
 
     model_config = ConfigDict(allow_inf_nan=False)
-
-
-class SchedulerConfig(_Frozen):
-    """When a trial is stopped before its last epoch."""
-
-    type: Literal["asha", "none"] = "asha"
-    """``asha`` stops what is not among the best at a rung; ``none`` trains every trial to its last epoch."""
-    grace_period: int | None = Field(default=None, ge=1)
-    """Epochs that every trial gets, the first rung; None takes the epochs over ``reduction_factor`` squared."""
-    reduction_factor: float = Field(default=3.0, gt=1)
-    """At each rung the best 1 / ``reduction_factor`` go on; rungs lie this factor apart."""
-
-    def first_rung(self, epochs: int) -> int:
-        """The grace period in epochs for trainings of ``epochs`` epochs."""
-        return self.grace_period or max(1, math.floor(epochs / self.reduction_factor**2))
 
 
 class ResourcesConfig(_Frozen):

@@ -126,7 +126,8 @@ def status_table(console: Console, status: SweepStatus) -> None:
     _gpu_peak(console, rows)
     again = f", {status.epochs_repeated} of them again" if status.epochs_repeated else ""
     run = f"{_plural(status.epochs_run, 'epoch')} run{again}"
-    say(console, f"{_counts(status.states)}; {status.planned} planned; {run}")
+    waiting = f" ({status.paused} paused at a rung)" if status.paused else ""
+    say(console, f"{_counts(status.states)}{waiting}; {status.planned} planned; {run}")
     if status.usage is not None and status.usage.trials:
         say(console, f"checkpoints: {status.usage}")
     if status.best is not None:

@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 from ray import tune
 from ray.tune.error import TuneError
+from ray.tune.schedulers import TrialScheduler
 
 from data_prep.errors import DataMissingError, ImageError, WorkFailedError
 from search import checkpoints, runtime
@@ -24,11 +25,11 @@ from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
 from search.retention import RetentionRule
 from search.samplers import build_sampler
-from search.scheduler import build_scheduler
+from search.schedulers.build import build_rungs, build_scheduler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy, is_paused, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
 
@@ -129,7 +130,10 @@ class Sweep:
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
     root, crashes = sweep.root(study), CrashReasons()
-    searcher = StudySearcher(study, _plan(sweep, target), _finder(root, sweep.config.epochs), crashes.crash)
+    plan = _plan(sweep, target)
+    rungs = build_rungs(sweep.config.scheduler, plan, study.trials())
+    searcher = StudySearcher(study, plan, _finder(root, plan.epochs), crashes.crash, rungs)
+    scheduler = build_scheduler(sweep.config.scheduler, plan, study.trials(), rungs=rungs, desk=searcher)
     keeper = CheckpointKeeper(root, study, _retention(sweep.config))
     shown = ProgressCallback(study, target, sweep.config.epochs, options.console, options.on_progress)
     with interruptible(options.say) as interrupt:
@@ -137,7 +141,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         callbacks = [crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
-            _tuner(sweep, study, searcher, _run_config(sweep.config, root, stopper, callbacks), options).fit()
+            _tuner(sweep, searcher, scheduler, _run_config(sweep.config, root, stopper, callbacks), options).fit()
         except TuneError as error:
             failed = searcher.error or WorkFailedError(
                 f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
@@ -231,13 +235,10 @@ def _run_config(
 
 
 def _tuner(
-    sweep: Sweep, study: SweepStudy, searcher: StudySearcher, run_config: tune.RunConfig, options: Options
+    sweep: Sweep, searcher: StudySearcher, scheduler: TrialScheduler, run_config: tune.RunConfig, options: Options
 ) -> tune.Tuner:
     config = sweep.config
     resources = {"cpu": config.resources.cpus, "gpu": runtime.gpus_per_trial(config.resources)}
-    scheduler = build_scheduler(
-        config.scheduler, epochs=config.epochs, metric=config.metric, mode=config.mode, history=study.trials()
-    )
     return tune.Tuner(
         tune.with_resources(options.trainable or _detection(), resources),
         run_config=run_config,
@@ -266,7 +267,10 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool) -> SweepResu
     """Close what Ray lost, unless a resume will go on with it, and write the results."""
     if not interrupted:
         for trial in study.trials(TrialState.RUNNING):
-            study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial", kind=CRASH)
+            if is_paused(trial):
+                study.finish(trial.number, TrialState.PRUNED)
+            else:
+                study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial", kind=CRASH)
     write_results(study.study, sweep.config, sweep.space, sweep.run_dir)
     states = Counter(t.state.name for t in study.trials() if t.state != TrialState.WAITING)
     return SweepResult(

@@ -10,7 +10,7 @@ from ray.tune import Callback
 from ray.tune.result import DONE
 
 from search.gpu_sharing import advice, greed
-from search.scheduler import TIME_ATTR
+from search.schedulers.keys import TIME_ATTR
 from search.study import GPU_PEAK, GPU_TOTAL
 
 if TYPE_CHECKING:

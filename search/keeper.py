@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 from search import checkpoints
 from search.retention import RetentionRule, Standing, standing
 from search.storage import stored_bytes
+from search.study import is_paused
 
 if TYPE_CHECKING:
     from search.study import SweepStudy
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 class CheckpointKeeper(Callback):
     """Deletes what nobody goes on from: of ended trials once the study was told, of paused ones as they get too many.
 
-    An ended trial never changes, so only those that keep a checkpoint compete with the next one that ends: what a
-    trial's end costs does not grow with the study.
+    An ended or paused trial does not change, so only those that keep a checkpoint compete with the next one: what an
+    end or a pause costs does not grow with the study.
 
     Args:
         root:
@@ -42,7 +43,9 @@ class CheckpointKeeper(Callback):
         self._study = study
         self._rule = rule
         self._kept: dict[int, Standing] = {}
-        self._paused: frozenset[int] = frozenset()
+        self._paused: dict[int, Standing] = {}
+        self._saved: dict[int, Trial] = {}
+        self._ray: dict[int, Trial] = {}
 
     def settle(self) -> None:
         """Bring the storage into line with the study: what earlier drivers left, and what came late.
@@ -54,14 +57,22 @@ class CheckpointKeeper(Callback):
         except OSError as error:
             logger.warning("%s: the checkpoints could not be listed (%s)", self._root, error)
             return
-        ended = [t for t in self._study.trials() if t.number in stored and t.state.is_finished()]
-        self._kept = {t.number: standing(t) for t in ended}
+        held = [t for t in self._study.trials() if t.number in stored]
+        self._kept = {t.number: standing(t) for t in held if t.state.is_finished()}
         self._drop_ended(self._kept)
+        self._paused = {t.number: standing(t, paused=True) for t in held if is_paused(t)}
+        self._drop_paused()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
         """Let a trial whose checkpoint is gone start again; Ray, which restores it after this hook, would fail."""
+        self._paused.pop(_number(trial), None)
+        self._ray.pop(_number(trial), None)
         if trial.checkpoint is not None and not _is_there(trial.checkpoint):
             _forget_checkpoints(trial)
+
+    def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
+        """Note who has written a checkpoint: a trial does before it is paused."""
+        self._saved[_number(trial)] = trial
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401
         """Delete what this trial, or a worse one, no longer keeps."""
@@ -73,15 +84,28 @@ class CheckpointKeeper(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ANN401
         """Delete what paused trials have too much of; only here Ray's word on who is paused is up to date."""
-        paused = {_number(trial): trial for trial in trials if trial.status == Trial.PAUSED}
-        if paused.keys() == self._paused:
+        new = {number: trial for number, trial in self._saved.items() if trial.status == Trial.PAUSED}
+        self._saved.clear()
+        if not new:
             return
-        self._paused = frozenset(paused)
-        kept = self._rule.kept(standing(self._study.trial(number), paused=True) for number in paused)
-        for number, trial in paused.items():
-            if number not in kept and trial.checkpoint is not None:
+        self._ray.update(new)
+        self._paused = {number: held for number, held in self._paused.items() if self._still_waits(number)}
+        self._paused |= {number: standing(self._study.trial(number), paused=True) for number in new}
+        self._drop_paused()
+
+    def _still_waits(self, number: int) -> bool:
+        """Whether a trial is not promoted yet: one that is needs what it has, and takes no other's place."""
+        trial = self._ray.get(number)  # None: an earlier driver paused it
+        return is_paused(self._study.trial(number)) if trial is None else trial.status == Trial.PAUSED
+
+    def _drop_paused(self) -> None:
+        kept = self._rule.kept(self._paused.values())
+        for number in self._paused.keys() - kept:
+            del self._paused[number]
+            trial = self._ray.pop(number, None)
+            if trial is not None:
                 _forget_checkpoints(trial)
-                discard_quietly(self._root, number)
+            discard_quietly(self._root, number)
 
     def _end(self, trial: Trial) -> None:
         ended = standing(self._study.trial(_number(trial)))

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DEFAULT_EXPERIMENT_INFO_KEYS, DONE
 
 from search.crashes import CRASH
-from search.scheduler import TIME_ATTR
+from search.schedulers.keys import TIME_ATTR
 from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND
 
 _NO_METRICS = {*AUTO_RESULT_KEYS, *DEBUG_METRICS, *DEFAULT_EXPERIMENT_INFO_KEYS, DONE, TIME_ATTR, "should_checkpoint"}

@@ -7,7 +7,7 @@ What is shown is read from the study, so it is what a resume would find.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from rich.table import Table
 
 from search.results import BestTrial, best_trial
 from search.samplers import AUTHOR_KEY
-from search.study import BEST, FAILURE, LAST, SweepStudy
+from search.study import BEST, FAILURE, LAST, SweepStudy, is_paused
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -38,12 +38,14 @@ class Progress:
             The trials that were started, in their order.
         ended:
             How many of them have ended.
+        paused:
+            How many of them wait at a rung.
         planned:
             How many there shall be.
         best:
             The best trial so far.
         eta_seconds:
-            Time left at the pace of this run; None before the first trial has ended.
+            Time left at the pace at which trials end or come to wait in this run; None before the first has.
     """
 
     trials: tuple[FrozenTrial, ...]
@@ -51,6 +53,7 @@ class Progress:
     planned: int
     best: BestTrial | None
     eta_seconds: float | None
+    paused: int = 0
 
 
 class ProgressCallback(Callback):
@@ -83,7 +86,7 @@ class ProgressCallback(Callback):
         self._console = console
         self._on_progress = on_progress
         self._live: Live | None = None
-        self._ended_before = len(study.trials(*_ENDED))
+        self._settled_before = _settled(study.trials())
         self._started_at = time.monotonic()
         self._shown_at = 0.0
 
@@ -113,8 +116,9 @@ class ProgressCallback(Callback):
         result: dict[str, Any],
         **info: object,
     ) -> None:
-        """Bring the table up to date."""
+        """Bring the table up to date; say that a trial has come to wait."""
         self._update()
+        self._say_pause(trial.config["trial_number"])
 
     def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: object) -> None:
         """Say that a trial crashed and is started again."""
@@ -142,10 +146,10 @@ class ProgressCallback(Callback):
     def progress(self) -> Progress:
         """How far the sweep is now."""
         trials = tuple(t for t in self._study.trials() if t.state != TrialState.WAITING)
-        ended = sum(t.state in _ENDED for t in trials)
-        pace = (ended - self._ended_before) / max(time.monotonic() - self._started_at, 1e-9)
-        eta = (self._planned - ended) / pace if pace > 0 else None
-        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta)
+        ended, settled = sum(t.state in _ENDED for t in trials), _settled(trials)
+        pace = (settled - self._settled_before) / max(time.monotonic() - self._started_at, 1e-9)
+        eta = (self._planned - settled) / pace if pace > 0 else None
+        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended)
 
     def _update(self, *, force: bool = False) -> None:
         if self._live is None and self._on_progress is None:
@@ -178,6 +182,14 @@ class ProgressCallback(Callback):
             f"{_value(trial)}{reason} | {summary(progress)}"
         )
 
+    def _say_pause(self, number: int) -> None:
+        if self._console is None or self._live is not None:
+            return
+        trial = self._study.trial(number)
+        if is_paused(trial):
+            reached = f"{_epochs(trial)} of {self._epochs} epochs, {_value(trial)}"
+            self._say(f"trial {number} waits after {reached} | {summary(self.progress())}")
+
     def _author(self, number: int) -> str:
         return str(self._study.trial(number).user_attrs.get(AUTHOR_KEY, ""))
 
@@ -200,21 +212,28 @@ class ProgressCallback(Callback):
 
 def summary(progress: Progress) -> str:
     """One line: trials, the best so far, time left."""
-    parts = [f"{progress.ended}/{progress.planned} trials"]
+    paused = f" ({progress.paused} more paused)" if progress.paused else ""
+    parts = [f"{progress.ended}/{progress.planned} trials{paused}"]
     if progress.best is not None:
         best = progress.best
         parts.append(f"best {best.value:.4g} (trial {best.trial.number}, epoch {best.epoch})")
-    if progress.eta_seconds is not None and progress.ended < progress.planned:
+    if progress.eta_seconds and progress.ended < progress.planned:
         minutes, seconds = divmod(round(progress.eta_seconds), 60)
         parts.append(f"ETA {minutes // 60}:{minutes % 60:02d}:{seconds:02d}")
     return ", ".join(parts)
 
 
+def _settled(trials: Iterable[FrozenTrial]) -> int:
+    """How many trials have ended or wait."""
+    return sum(t.state in _ENDED or is_paused(t) for t in trials)
+
+
 def _worth_showing(progress: Progress) -> list[FrozenTrial]:
-    """The newest trials, what runs, and the best."""
+    """The newest trials, what trains, and the best."""
     newest = {t.number for t in progress.trials[-_SHOWN_TRIALS:]}
     best = {progress.best.trial.number} if progress.best else set()
-    return [t for t in progress.trials if t.number in newest | best or t.state == TrialState.RUNNING]
+    shown = newest | best
+    return [t for t in progress.trials if t.number in shown or (t.state == TrialState.RUNNING and not is_paused(t))]
 
 
 def _epochs(trial: FrozenTrial) -> int:

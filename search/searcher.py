@@ -7,6 +7,9 @@ What Ray's own ``OptunaSearch`` gets wrong and what is done here (DESIGN, decisi
 - a diverged or crashed trial is FAIL with its reason and kind, and none stays RUNNING;
 - what every other trial would meet as well (no data set) ends the sweep, and the trial waits for a resume;
 - what cannot be written to the study ends the sweep instead of vanishing in a log.
+
+It is also the desk of :class:`search.schedulers.promoting.PromotingScheduler`: trials that wait at a rung stay RUNNING
+in the study, with the rung's epoch in ``paused``, and do not count as at work.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ from ray.tune.search import Searcher
 from data_prep.errors import InputError, WorkFailedError
 from search.crashes import Crash
 from search.outcome import judge, metrics_of
-from search.scheduler import TIME_ATTR
+from search.samplers.keys import PAUSED_KEY
+from search.schedulers.keys import TIME_ATTR
+from search.schedulers.rungs import Rungs
 from search.space import Space
 from search.study import BEST, GPU_PEAK, LAST, SweepStudy
 from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
@@ -53,7 +58,7 @@ class TrialPlan:
     trials: int
     """Trials that the study shall have in the end."""
     max_concurrent: int | None = None
-    """Most trials at a time; None leaves it to the resources."""
+    """Most trials at work at a time, not counting those that wait at a rung; None leaves it to the resources."""
 
     def trial_config(self, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets."""
@@ -69,9 +74,10 @@ class TrialPlan:
 class StudySearcher(Searcher):
     """Hands the study's trials to Ray and tells the study what became of them.
 
-    Trials that an earlier driver left RUNNING come first, under their own numbers and from their newest checkpoint;
-    then new ones, until the study has as many as planned. All state is in the study; what Ray saves of this object is
-    the map from its trial ids to the study's numbers.
+    Trials that an earlier driver left RUNNING come first, under their own numbers: those that wait at a rung, which
+    take no worker until they are promoted; then the others, from their newest checkpoint. Then come new ones, until the
+    study has as many as planned. All state is in the study; what Ray saves of this object is the map from its trial
+    ids to the study's numbers.
 
     Args:
         study:
@@ -82,6 +88,8 @@ class StudySearcher(Searcher):
             Path or URI of the newest checkpoint of a trial that is run again, or None.
         crash_of:
             Why Ray gave up on a trial, by Ray's id.
+        rungs:
+            Where trials wait; None where the scheduler never pauses one.
 
     Attributes:
         error:
@@ -95,6 +103,7 @@ class StudySearcher(Searcher):
         plan: TrialPlan,
         find_checkpoint: Callable[[int], str | None],
         crash_of: Callable[[str], Crash],
+        rungs: Rungs | None = None,
     ) -> None:
         super().__init__(metric=plan.metric, mode=plan.mode)
         self._study = study
@@ -102,22 +111,34 @@ class StudySearcher(Searcher):
         self._plan = plan
         self._find_checkpoint = find_checkpoint
         self._crash_of = crash_of
-        self._left_running = deque(study.trials(TrialState.RUNNING))
+        self._rungs = rungs
+        left = study.trials(TrialState.RUNNING)
+        self._left_waiting = deque(trial for trial in left if self._waits(trial.number))
+        self._left_running = deque(trial for trial in left if not self._waits(trial.number))
+        self._begun = frozenset(trial.number for trial in self._left_running)
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
+        self._parked: set[int] = set()
+        self._is_exhausted = False
         self.error: Exception | None = None
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """The configuration of the next trial, ``FINISHED``, or None while enough trials are at work."""
-        if self._plan.max_concurrent is not None and len(self._live) >= self._plan.max_concurrent:
+        """The configuration of the next trial; None while there can be none; ``FINISHED`` when there will be none.
+
+        As long as a trial that waits may be promoted the sweep is not finished: Ray would let its workers go.
+        """
+        if self._left_waiting:
+            return self._hand_out(trial_id, self._left_waiting.popleft(), None)
+        promotable = 0 if self._rungs is None else sum(1 for _ in self._rungs.promotables())
+        if not self._has_room_for(1 if self._left_running else 1 + promotable):
             return None
         trial = self._next_left() or self._next_new()
-        if trial is None:
-            return cast("dict[str, Any]", Searcher.FINISHED)  # a text: so Ray wants it
-        self._numbers[trial_id] = trial.number
-        self._live.add(trial_id)
-        checkpoint = self._find_checkpoint(trial.number) if trial.user_attrs.get(LAST) else None
-        return self._plan.trial_config(trial, checkpoint)
+        if trial is not None:
+            checkpoint = self._find_checkpoint(trial.number) if trial.user_attrs.get(LAST) else None
+            return self._hand_out(trial_id, trial, checkpoint)
+        if self._rungs is not None and (promotable or self._at_work()):
+            return None
+        return cast("dict[str, Any]", Searcher.FINISHED)  # a text: so Ray wants it
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a step after which the trial goes on."""
@@ -129,11 +150,41 @@ class StudySearcher(Searcher):
         if trial_id not in self._live:
             return
         self._live.discard(trial_id)
+        self._parked.discard(self._numbers[trial_id])
         try:
             self._finish(self._numbers[trial_id], result, self._crash_of(trial_id) if error else None)
         except Exception as failure:
             self.error = failure
             raise
+
+    def has_begun(self, number: int) -> bool:
+        """Whether an earlier driver left a trial at work."""
+        return number in self._begun
+
+    def has_room(self) -> bool:
+        """Whether one trial more may be at work."""
+        return self._has_room_for(1)
+
+    def is_over(self) -> bool:
+        """Whether there are no more new trials and none is at work."""
+        return self._is_exhausted and not self._at_work()
+
+    def has_full_training(self) -> bool:
+        """Whether a trial of the study has been trained to its last epoch."""
+        return bool(self._study.trials(TrialState.COMPLETE))
+
+    def park(self, number: int) -> None:
+        """A trial that waits has left its worker."""
+        self._parked.add(number)
+
+    def take_up(self, number: int) -> None:
+        """A trial that waits is promoted."""
+        self._parked.discard(number)
+        self._study.note(number, PAUSED_KEY, None)
+
+    def left_checkpoint(self, number: int) -> str | None:
+        """The newest checkpoint of a trial in the storage."""
+        return self._find_checkpoint(number)
 
     def save(self, checkpoint_path: str) -> None:
         """Write the map from Ray's ids to trial numbers; Ray asks for it now and then."""
@@ -171,7 +222,25 @@ class StudySearcher(Searcher):
         return None
 
     def _next_new(self) -> FrozenTrial | None:
-        return self._study.draw() if self._study.started() < self._plan.trials else None
+        if not self._is_exhausted and self._study.started() < self._plan.trials:
+            return self._study.draw()
+        self._is_exhausted = True
+        return None
+
+    def _hand_out(self, trial_id: str, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
+        self._numbers[trial_id] = trial.number
+        self._live.add(trial_id)
+        return self._plan.trial_config(trial, checkpoint)
+
+    def _waits(self, number: int) -> bool:
+        return self._rungs is not None and number in self._rungs.waiting
+
+    def _at_work(self) -> int:
+        """How many trials Ray has whose worker is not free."""
+        return len(self._live) - len(self._parked)
+
+    def _has_room_for(self, trials: int) -> bool:
+        return self._plan.max_concurrent is None or self._at_work() + trials <= self._plan.max_concurrent
 
     def _finish(self, number: int, result: dict[str, Any] | None, crash: Crash | None) -> None:
         if crash is not None:
@@ -215,12 +284,22 @@ class StudySearcher(Searcher):
         trial = self._study.trial(number)
         if epoch not in trial.intermediate_values:
             self._study.report(number, epoch, metrics[self._plan.metric])
+        self._note_pause(trial)
         last = trial.user_attrs.get(LAST, {})
         newest = {"epoch": epoch, "metrics": metrics} if epoch > last.get("epoch", 0) else {}
         self._study.note(number, LAST, {**last, **newest, **_spent(last, result)})
         best, value = trial.user_attrs.get(BEST), trial.intermediate_values.get(epoch, metrics[self._plan.metric])
         if best is None or self._study.better(value, best["metrics"][self._plan.metric]):
             self._study.note(number, BEST, {"epoch": epoch, "metrics": metrics})
+
+    def _note_pause(self, trial: FrozenTrial) -> None:
+        """Say in the study whether a trial waits.
+
+        Before ``last`` is written: where that names the epoch, this is decided (:func:`search.schedulers.build.past`).
+        """
+        paused_at = None if self._rungs is None else self._rungs.waiting.get(trial.number)
+        if paused_at != trial.user_attrs.get(PAUSED_KEY):
+            self._study.note(trial.number, PAUSED_KEY, paused_at)
 
     def _has_metric(self, result: Mapping[str, Any]) -> bool:
         """Whether the metric is among what is reported; if not, no trial can tell anything and the sweep ends."""

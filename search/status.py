@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
 from search.storage import Usage, checkpoint_root, checkpoint_usage
+from search.study import is_paused
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class SweepStatus:
             How many trials there shall be.
         states:
             How many trials are in which state.
+        paused:
+            How many of the RUNNING ones wait at a rung.
         best:
             Number, value and epoch of the best trial; None before the first epoch.
         table:
@@ -46,6 +49,7 @@ class SweepStatus:
     epochs: int
     planned: int
     states: dict[str, int]
+    paused: int
     best: dict[str, Any] | None
     table: pd.DataFrame
     path: str
@@ -81,6 +85,7 @@ class SweepStatus:
             "epochs": self.epochs,
             "planned": self.planned,
             "states": self.states,
+            "paused": self.paused,
             "best": self.best,
             "epochs_run": self.epochs_run,
             "epochs_repeated": self.epochs_repeated,
@@ -109,6 +114,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         epochs=config.epochs,
         planned=planned,
         states=dict(states),
+        paused=sum(is_paused(trial) for trial in study.get_trials(deepcopy=False)),
         best=found,
         table=results_table(study),
         path=config.settings().path,

@@ -30,6 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from data_prep.errors import InputError
 from search.journal import JOURNAL, mend_journal
 from search.samplers import AUTHOR_KEY
+from search.samplers.keys import PAUSED_KEY
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -162,6 +163,11 @@ class SweepStudy:
         for name, distribution in self._distributions.items():
             suggest(trial, name, distribution)
         return self.trial(trial.number)
+
+
+def is_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waits at a rung, with its checkpoint, to be promoted."""
+    return trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None
 
 
 def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  a choice may be anything

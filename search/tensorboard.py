@@ -26,7 +26,7 @@ from tensorboardX.summary import hparams
 
 from search.checkpoints import trial_dirname
 from search.outcome import metrics_of
-from search.scheduler import TIME_ATTR
+from search.schedulers.keys import TIME_ATTR
 from search.study import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
 from trainable.failures import FAILURE, FAILURE_KIND, SHARED
 

@@ -14,6 +14,7 @@ from ray.tune.experiment import Trial
 
 from search.keeper import CheckpointKeeper
 from search.retention import RetentionRule
+from search.samplers.keys import PAUSED_KEY
 from search.storage import stored_bytes
 from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
@@ -93,13 +94,33 @@ def test_a_paused_trial_without_a_place_is_started_from_nothing(files: SweepFile
     values = ([0.1, 0.2], [0.1, 0.4], [0.1, 0.3])
     waiting = [paused_trial(root, add(study, None, each), 2) for each in values]
     keeper = CheckpointKeeper(str(root), study, RetentionRule("max", 1, max_paused=1))
-    keeper.on_step_end(0, waiting[:2])
+    for trial in waiting[:2]:
+        keeper.on_trial_save(0, [], trial)
+    keeper.on_step_end(0, waiting)
     assert stored_bytes(str(root)).keys() == {1, 2}
     waiting[1].status = Trial.RUNNING  # promoted: what it goes on from is no longer counted
+    keeper.on_trial_save(1, [], waiting[2])
     keeper.on_step_end(1, waiting)
     assert stored_bytes(str(root)).keys() == {1, 2}
     assert [trial.checkpoint is None for trial in waiting] == [True, False, False]
     assert [trial.config["checkpoint"] is None for trial in waiting] == [True, False, False]
+
+
+def test_what_earlier_drivers_paused_competes_with_what_is_paused_now(files: SweepFiles, tmp_path: Path) -> None:
+    study, _ = open_tiny(files)
+    root = tmp_path / "root"
+    before = [ended(study, root, None, values) for values in ([0.1, 0.5], [0.1, 0.2], [0.1, 0.4])]
+    for number in before:
+        study.note(number, PAUSED_KEY, 2)
+    at_work = ended(study, root, None, [0.1])
+    keeper = CheckpointKeeper(str(root), study, RetentionRule("max", 1, max_paused=2))
+    keeper.settle()
+    assert stored_bytes(str(root)).keys() == {0, 2, at_work}
+    study.note(0, PAUSED_KEY, None)  # promoted: what it goes on from is safe, and takes no other's place
+    for value in (0.6, 0.3):
+        keeper.on_trial_save(0, [], paused_trial(root, add(study, None, [0.1, value]), 2))
+        keeper.on_step_end(0, [])
+        assert stored_bytes(str(root)).keys() == {0, 2, at_work, 4}
 
 
 def test_a_checkpoint_that_others_took_away_is_forgotten_before_ray_looks_for_it(

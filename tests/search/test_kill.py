@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.results import read_run
-from search.study import LAST
+from search.status import sweep_status
+from search.study import LAST, is_paused
 from tests.search.conftest import ROOT, SweepFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -85,6 +86,14 @@ def wait_until_at_work(files: SweepFiles, driver: Driver, ended: int = 1) -> Non
                 return
         time.sleep(0.05)
     pytest.fail(f"no trial at work: {driver.errors()}")
+
+
+def wait_until(driver: Driver, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not holds():
+        assert driver.process.poll() is None, driver.errors()
+        assert time.monotonic() < deadline, driver.errors()
+        time.sleep(0.05)
 
 
 def raylet_of(driver: Driver) -> int:
@@ -180,6 +189,37 @@ def test_ctrl_c_winds_down_and_a_second_driver_is_kept_out(files: SweepFiles, st
     assert code == 0, resumed.errors()
     assert result == {"interrupted": False, "states": {"COMPLETE": 5}, "next": result["next"]}
     check_nothing_was_lost(files, before, kills=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_trials_that_wait_at_a_rung_wait_on_after_a_resume(
+    files: SweepFiles, start: Callable[[str], Driver], number: signal.Signals
+) -> None:
+    files.switch("sleep", "0.3")
+    files.write(trials=9, train={"epochs": EPOCHS, "model": "yolov5n"}, scheduler={"grace_period": 2})
+    driver = start("run")
+    wait_until(driver, lambda: (files.run / "sweep.yaml").exists() and sum(map(is_paused, trials(files))) >= 2)
+    driver.signal(number)
+    driver.process.wait(timeout=60)
+    before = trials(files)
+    waiting = {t.number for t in before if is_paused(t)}
+    assert len(waiting) >= 2
+    assert all(max(before[n].intermediate_values) == 2 for n in waiting)
+    assert sweep_status(files.run).paused == len(waiting)
+    code, result = (resumed := start("resume")).finish()
+    assert code == 0, resumed.errors()
+    after = trials(files)
+    assert sum(result["states"].values()) == len(after) == 9
+    for trial in after:
+        last = max(trial.intermediate_values)
+        assert (trial.state, last) in {(TrialState.COMPLETE, EPOCHS), (TrialState.PRUNED, 2)}
+        assert sorted(trial.intermediate_values) == list(range(1, last + 1))
+        trained = Counter(files.epochs_of(trial.number))
+        if trial.number in waiting and trial.state == TrialState.PRUNED:
+            assert trained == {1: 1, 2: 1}  # it was not touched again
+        assert sum(trained.values()) <= last + 2
+    ranking = sorted(after, key=lambda t: (-t.intermediate_values[2], t.number))
+    assert all(t.state == TrialState.COMPLETE for t in ranking[:3])
 
 
 def test_sigterm_winds_down_and_a_second_signal_ends_at_once(files: SweepFiles, start: Callable[[str], Driver]) -> None:

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from search.progress import Progress, ProgressCallback, summary
+from search.samplers.keys import PAUSED_KEY
 from search.study import LAST
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
@@ -87,6 +88,20 @@ def test_the_pace_is_that_of_this_run(files: SweepFiles) -> None:
     shown = ProgressCallback(study, planned=10, epochs=9)
     assert shown.progress().eta_seconds is None  # five trials ended in a run before, at what pace nobody knows
     assert "ETA" not in summary(shown.progress())
+
+
+def test_a_trial_that_waits_is_told_and_counts_for_the_pace(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    out, text = console(terminal=False)
+    shown = ProgressCallback(study, planned=3, epochs=9, console=out)
+    shown.setup()
+    for paused_at in (None, 1):
+        number = add(study, None, [0.5])
+        study.note(number, PAUSED_KEY, paused_at)
+        shown.on_trial_result(0, [], ray_trial(number), {})
+    (line,) = text.getvalue().splitlines()
+    assert line.startswith("trial 1 waits after 1 of 9 epochs, 0.5 | 0/3 trials (1 more paused), best 0.5 (trial 0, ")
+    assert shown.progress().eta_seconds is not None
 
 
 def test_the_eta_reads_as_a_clock() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 import json
 import math
 
 from optuna.trial import TrialState
+from rich.console import Console
 
+from search.display import status_table
+from search.samplers.keys import PAUSED_KEY
 from search.status import sweep_status
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_checkpoints import put
@@ -37,6 +41,22 @@ def test_a_sweep_is_finished_when_all_that_was_planned_has_ended(files: SweepFil
     study.study.set_user_attr("target", 3)  # extended
     assert sweep_status(files.run).planned == 3
     assert not sweep_status(files.run).finished
+
+
+def test_paused_trials_are_counted_and_shown(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    for paused_at in (1, None, 1):
+        study.note(add(study, None, [0.1]), PAUSED_KEY, paused_at)
+    ended = add(study, None, [0.1])
+    study.note(ended, PAUSED_KEY, 1)
+    study.finish(ended, TrialState.PRUNED)
+    finish_run(files, study)
+    status = sweep_status(files.run)
+    assert (status.states, status.paused) == ({"RUNNING": 3, "PRUNED": 1}, 2)
+    assert status.as_dict()["paused"] == 2
+    text = io.StringIO()
+    status_table(Console(file=text, width=120), status)
+    assert "1 PRUNED, 3 RUNNING (2 paused at a rung); 6 planned" in text.getvalue()
 
 
 def test_json_holds_no_nan_and_whole_numbers(files: SweepFiles) -> None:

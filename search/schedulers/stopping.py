@@ -1,7 +1,4 @@
-"""When a trial is stopped early: Ray's asynchronous successive halving over the trials of the study.
-
-A scheduler that pauses and promotes (DESIGN, decision 7) takes its place beside :class:`StudyASHA`.
-"""
+"""Schedulers that stop trials for good: Ray's asynchronous successive halving over the study, and rules of ours."""
 
 from __future__ import annotations
 
@@ -12,15 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 
-from search.config import SchedulerConfig
+from search.schedulers.keys import TIME_ATTR
+from search.schedulers.median import MedianRule
+from search.schedulers.promoting import ACTIONS
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
     from ray.tune.execution.tune_controller import TuneController
     from ray.tune.experiment import Trial
-
-TIME_ATTR = "epoch"
-"""The count of finished epochs in a result; Ray's own ``training_iteration`` starts again in a resumed trial."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,8 @@ class StudyASHA(ASHAScheduler):
 
     Ray keeps rungs by its own trial ids, which change when a sweep is resumed or extended: old trials would not
     count, and a resumed one would be judged again at a rung that it has passed. Values that are no finite number
-    (a diverged training) are kept out of the rungs, where an infinite one would move the cut.
+    (a diverged training) are kept out of the rungs, where an infinite one would move the cut. Ray's flaw stays: the
+    first trial to reach a rung always goes on, whatever its value, and what is stopped never comes back.
 
     Args:
         epochs:
@@ -106,38 +103,30 @@ class StudyASHA(ASHAScheduler):
                 super().on_trial_result(no_controller, stand_in, {TIME_ATTR: epoch, self._metric: value})
 
 
+class RuleScheduler(FIFOScheduler):
+    """Stops trials by a rule that is kept by their number in the study.
+
+    Args:
+        rule:
+            What decides.
+        metric:
+            Key of the value in a result.
+    """
+
+    def __init__(self, rule: MedianRule, *, metric: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._rule = rule
+        self._value_key = metric
+
+    def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
+        """Stop the trial or let it go on."""
+        value = result.get(self._value_key, math.nan)
+        return ACTIONS[self._rule.record(trial.config["trial_number"], int(result[TIME_ATTR]), value)]
+
+
 def _study_trial(trial: Trial) -> Trial:
     return _stand_in(trial.config["trial_number"])
 
 
 def _stand_in(number: int) -> Trial:
     return cast("Trial", _StudyTrial(str(number)))
-
-
-def build_scheduler(
-    config: SchedulerConfig, *, epochs: int, metric: str, mode: str, history: Iterable[FrozenTrial] = ()
-) -> FIFOScheduler:
-    """The scheduler that a sweep's configuration names.
-
-    Args:
-        config:
-            The ``scheduler`` part of the sweep's configuration.
-        epochs:
-            Epochs of a full training.
-        metric:
-            Key of the value in a result.
-        mode:
-            ``max`` or ``min``.
-        history:
-            Trials of earlier drivers; their values count in the rungs.
-    """
-    if config.type == "none":
-        return FIFOScheduler()  # type: ignore[no-untyped-call]
-    return StudyASHA(
-        epochs=epochs,
-        metric=metric,
-        mode=mode,
-        grace_period=config.first_rung(epochs),
-        reduction_factor=config.reduction_factor,
-        history=history,
-    )

@@ -8,10 +8,12 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from search.config import SchedulerConfig
-from search.scheduler import StudyASHA, build_scheduler
+from search.schedulers.build import build_rungs, build_scheduler
+from search.schedulers.config import SchedulerConfig
+from search.schedulers.stopping import RuleScheduler, StudyASHA
+from tests.search.schedulers.plans import Plan
 
-CONFIG = SchedulerConfig(grace_period=1, reduction_factor=3)
+CONFIG = SchedulerConfig(type="asha_stop", grace_period=1, reduction_factor=3)
 
 
 @dataclass
@@ -27,7 +29,7 @@ class RayTrial:
 
 
 def build(history: list[FrozenTrial] | None = None, mode: str = "max") -> StudyASHA:
-    scheduler = build_scheduler(CONFIG, epochs=9, metric="fitness", mode=mode, history=history or [])
+    scheduler = build_scheduler(CONFIG, Plan(mode=mode), history or [])
     return cast("StudyASHA", scheduler)
 
 
@@ -109,5 +111,21 @@ def test_a_trial_stops_at_its_last_epoch() -> None:
 
 
 def test_none_never_stops() -> None:
-    scheduler = build_scheduler(SchedulerConfig(type="none"), epochs=9, metric="fitness", mode="max")
+    scheduler = build_scheduler(SchedulerConfig(type="none"), Plan())
     assert type(scheduler) is FIFOScheduler
+
+
+@pytest.mark.parametrize("kind", ["asha_stop", "median", "none"])
+def test_these_never_pause(kind: Any) -> None:
+    assert build_rungs(SchedulerConfig(type=kind), Plan()) is None
+
+
+def test_median_compares_with_the_trials_of_earlier_drivers() -> None:
+    config = SchedulerConfig(type="median", grace_period=2, min_samples=3)
+    history = [old(n, {1: 0.5, 2: 0.5 + n / 10}) for n in range(3)]
+    scheduler = cast("StudyASHA", build_scheduler(config, Plan(), history))
+    assert isinstance(scheduler, RuleScheduler)
+    loser, winner = RayTrial(7, "a"), RayTrial(8, "b")
+    assert [result(scheduler, loser, epoch, 0.4) for epoch in (1, 2)] == [TrialScheduler.CONTINUE, TrialScheduler.STOP]
+    assert [result(scheduler, winner, epoch, 0.6) for epoch in (1, 2)] == [TrialScheduler.CONTINUE] * 2
+    assert result(scheduler, winner, 3, math.nan) == TrialScheduler.STOP

@@ -1,0 +1,108 @@
+"""From a sweep's configuration and its study to the scheduler that Ray is given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Literal, Protocol
+
+from optuna.trial import FrozenTrial, TrialState
+from ray.tune.schedulers import FIFOScheduler
+
+from search.samplers.keys import PAUSED_KEY
+from search.schedulers.config import SchedulerConfig
+from search.schedulers.median import MedianRule
+from search.schedulers.pasha import ProgressiveRungs
+from search.schedulers.promoting import Desk, PromotingScheduler
+from search.schedulers.rungs import Past, Rungs, rung_levels
+from search.schedulers.stopping import RuleScheduler, StudyASHA
+from search.study import LAST
+
+
+class Plan(Protocol):
+    """What a scheduler knows of a sweep."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a full training."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """Key of the value in a result."""
+        ...
+
+    @property
+    def mode(self) -> Literal["max", "min"]:
+        """Whether more or less of it is better."""
+        ...
+
+
+def build_rungs(config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTrial] = ()) -> Rungs | None:
+    """The rungs at which trials wait, filled from the study; None for a scheduler that never pauses."""
+    levels = rung_levels(plan.epochs, config.first_rung(plan.epochs), config.reduction_factor)
+    match config.type:
+        case "asha":
+            rungs = Rungs(levels, config.reduction_factor, plan.mode)
+        case "pasha":
+            rungs = ProgressiveRungs(levels, config.reduction_factor, plan.mode, epsilon=config.ranking_epsilon)
+        case _:
+            return None
+    rungs.load(past(trial, rungs.levels) for trial in sorted(history, key=lambda trial: trial.number))
+    return rungs
+
+
+def build_scheduler(
+    config: SchedulerConfig,
+    plan: Plan,
+    history: Iterable[FrozenTrial] = (),
+    *,
+    rungs: Rungs | None = None,
+    desk: Desk | None = None,
+) -> FIFOScheduler:
+    """The scheduler that a sweep's configuration names.
+
+    Args:
+        config:
+            The ``scheduler`` part of the sweep's configuration.
+        plan:
+            The sweep.
+        history:
+            Trials of earlier drivers; their values count.
+        rungs:
+            What :func:`build_rungs` made of the same; it has the history in it.
+        desk:
+            Who hands out trials; needed where there are rungs.
+    """
+    if rungs is not None and desk is not None:
+        finish_best = config.finish_best and config.type == "asha"
+        return PromotingScheduler(rungs, desk, metric=plan.metric, epochs=plan.epochs, finish_best=finish_best)
+    first = config.first_rung(plan.epochs)
+    if config.type == "asha_stop":
+        return StudyASHA(
+            epochs=plan.epochs,
+            metric=plan.metric,
+            mode=plan.mode,
+            grace_period=first,
+            reduction_factor=config.reduction_factor,
+            history=history,
+        )
+    if config.type == "median":
+        rule = MedianRule(first, config.min_samples, plan.mode)
+        rule.load(past(trial) for trial in sorted(history, key=lambda trial: trial.number))
+        return RuleScheduler(rule, metric=plan.metric)
+    return FIFOScheduler()  # type: ignore[no-untyped-call]
+
+
+def past(trial: FrozenTrial, levels: Collection[int] = ()) -> Past:
+    """What the study tells of a trial that an earlier driver had.
+
+    A kill can come after the value of a rung was stored and before the decision was: such a trial waits, and is
+    promoted if it deserves it.
+    """
+    values = trial.intermediate_values
+    if trial.state != TrialState.RUNNING or not values:
+        return Past(trial.number, values)
+    newest = max(values)
+    paused = trial.user_attrs.get(PAUSED_KEY) == newest
+    undecided = newest in levels and trial.user_attrs.get(LAST, {}).get("epoch", 0) < newest
+    return Past(trial.number, values, newest if paused or undecided else None)
