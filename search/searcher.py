@@ -143,7 +143,8 @@ class StudySearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Report a step after which the trial goes on."""
         if self._has_metric(result):
-            self._record(self._numbers[trial_id], result)
+            with self._study.together():
+                self._record(self._numbers[trial_id], result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the last step and tell the study what the trial is."""
@@ -258,9 +259,10 @@ class StudySearcher(Searcher):
         if outcome.reason is not None:
             self._fail(number, outcome.reason, outcome.kind)
         elif result:
-            self._record(number, result)
             value = outcome.value if outcome.state == TrialState.COMPLETE else None
-            self._study.finish(number, outcome.state, value)
+            with self._study.together():
+                self._record(number, result)
+                self._study.finish(number, outcome.state, value)
         if result and not result.get(FAILURE):
             self._has_metric(result)
 
@@ -311,10 +313,10 @@ class StudySearcher(Searcher):
 
     def _give_up_if_hopeless(self, reason: str) -> None:
         """End the sweep where the first trials all fail: the next ones would, too."""
-        ended = self._study.trials(TrialState.FAIL)
-        if len(ended) >= HOPELESS and not any(trial.intermediate_values for trial in self._study.trials()):
+        failed = self._study.failed()
+        if failed >= HOPELESS and not self._study.has_epochs():
             self.error = WorkFailedError(
-                f"the first {len(ended)} trials failed and none has finished an epoch: {reason.rstrip('.')}: "
+                f"the first {failed} trials failed and none has finished an epoch: {reason.rstrip('.')}: "
                 "remove the cause and start the sweep anew in another folder."
             )
 

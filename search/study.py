@@ -7,10 +7,12 @@ a trial that ended badly has its reason in ``failure`` and its kind in ``failure
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,14 @@ from optuna.distributions import (
     IntDistribution,
     distribution_to_json,
 )
-from optuna.storages import BaseStorage, JournalStorage, get_storage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages import BaseStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data_prep.errors import InputError
+from search.drafts import DraftStorage
 from search.journal import JOURNAL, mend_journal
+from search.journal_storage import SweepJournal
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import PAUSED_KEY
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from search.config import SweepConfig
+    from search.samplers.history import History
     from search.space import Space
 
 DEFAULT = "default"
@@ -73,15 +77,24 @@ class SweepStudy:
             The storage that the study lies in.
         distributions:
             What is drawn for each trial, by name.
+        stream:
+            Which of several drivers on the study this is, 0 for the first; see
+            :class:`~search.drafts.DraftStorage`.
     """
 
     def __init__(
-        self, study: optuna.Study, storage: BaseStorage, distributions: Mapping[str, BaseDistribution]
+        self,
+        study: optuna.Study,
+        storage: BaseStorage,
+        distributions: Mapping[str, BaseDistribution],
+        stream: int = 0,
     ) -> None:
         self.study = study
-        self._storage = storage
         self._distributions = distributions
         self._study_id = storage.get_study_id_from_name(study.study_name)
+        self._storage = DraftStorage(storage, self._study_id, stream)
+        self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
+        self._told: dict[int, dict[int, float]] = {}
 
     @property
     def name(self) -> str:
@@ -95,25 +108,44 @@ class SweepStudy:
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """The trials in the given states (all states where none is given), in their order; not to be changed."""
-        return self.study.get_trials(deepcopy=False, states=states or None)
+        return self._drawn.get_trials(deepcopy=False, states=states or None)
 
     def trial(self, number: int) -> FrozenTrial:
         """One trial as the study has it now."""
-        return self._storage.get_trial(self._id(number))
+        return self._history().trials[number]
 
     def started(self) -> int:
         """How many trials were ever started, whatever became of them."""
-        return len(self.trials()) - len(self.trials(TrialState.WAITING))
+        history = self._history()
+        return len(history.trials) - history.count(TrialState.WAITING)
+
+    def failed(self) -> int:
+        """How many trials ended as FAIL."""
+        return self._history().count(TrialState.FAIL)
+
+    def has_epochs(self) -> bool:
+        """Whether any trial has finished an epoch."""
+        return self._history().has_epochs
 
     def draw(self) -> FrozenTrial:
-        """Start a trial: the one that waits, or a new one from the sampler."""
-        return self._suggest(self.study.ask())
+        """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.
+
+        Where another driver took the number that a new one was drawn under, it has the next.
+        """
+        return self._suggest(self._drawn.ask())
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
         if self._distributions.keys() <= trial.params.keys():
             return trial
-        return self._suggest(Trial(self.study, trial._trial_id))  # noqa: SLF001  optuna names it nowhere else
+        return self._suggest(Trial(self._drawn, trial._trial_id))  # noqa: SLF001  optuna names it nowhere else
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write what is told inside at its end, a journal in one go; :meth:`trial` shows it afterwards."""
+        with self._storage.together():
+            yield
+        self._told.clear()
 
     def delete(self) -> None:
         """Remove the study, for a sweep that could not begin."""
@@ -123,6 +155,7 @@ class SweepStudy:
         """Store the value of an epoch."""
         # Not `Trial.report`: it needs a Trial, whose creation samples anew, and it warns of a step that it knows.
         self._storage.set_trial_intermediate_value(self._id(number), epoch, value)
+        self._told.setdefault(number, {})[epoch] = value
 
     def note(self, number: int, key: str, value: object) -> None:
         """Store a user attribute of a trial."""
@@ -142,7 +175,8 @@ class SweepStudy:
             number:
                 The trial.
             state:
-                COMPLETE, PRUNED (takes the value of its newest epoch) or FAIL.
+                COMPLETE, PRUNED (takes the value of its newest epoch, one that is told together with this, too) or
+                FAIL.
             value:
                 The value of a COMPLETE trial.
             reason:
@@ -150,19 +184,33 @@ class SweepStudy:
             kind:
                 The kind of that reason.
         """
-        if reason is not None:
-            self.note(number, FAILURE, reason)
-        if kind is not None:
-            self.note(number, FAILURE_KIND, kind)
-        self.study.tell(number, value, state=state)
+        trial = self.trial(number)
+        if state == TrialState.PRUNED:
+            reported = {**trial.intermediate_values, **self._told.get(number, {})}
+            value = reported[max(reported)] if reported else None
+        values = None if value is None or math.isnan(value) else [value]
+        with self.together():
+            if reason is not None:
+                self.note(number, FAILURE, reason)
+            if kind is not None:
+                self.note(number, FAILURE_KIND, kind)
+            # Not `Study.tell`: it reads the trial, and what is told together with this is not there yet.
+            self.study.sampler.after_trial(self._drawn, trial, state, values)
+            self._storage.set_trial_state_values(self._id(number), state, values)
+
+    def _history(self) -> History:
+        self._storage.history.refresh()
+        return self._storage.history
 
     def _id(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self.trial(number)._trial_id  # noqa: SLF001  optuna names it nowhere else
 
     def _suggest(self, trial: Trial) -> FrozenTrial:
-        for name, distribution in self._distributions.items():
-            suggest(trial, name, distribution)
-        return self.trial(trial.number)
+        with self._storage.together():
+            for name, distribution in self._distributions.items():
+                suggest(trial, name, distribution)
+        stored = self._storage.store(trial._trial_id)  # noqa: SLF001
+        return self.trial(self._storage.get_trial(stored).number)
 
 
 def is_paused(trial: FrozenTrial) -> bool:
@@ -189,8 +237,7 @@ def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
         InputError: The URL cannot be opened.
     """
     if config.study_storage is None:
-        # An absolute path: the lock is a symbolic link to it, and one that leads nowhere is never let go.
-        return JournalStorage(JournalFileBackend(str((run_dir / JOURNAL).resolve())))
+        return SweepJournal((run_dir / JOURNAL).resolve())
     try:
         return get_storage(config.study_storage)
     except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL

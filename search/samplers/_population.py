@@ -49,7 +49,7 @@ def ranked(trials: Iterable[FrozenTrial], n: int, *, maximize: bool) -> list[Ind
     sign = 1.0 if maximize else -1.0
     individuals = [
         Individual(trial.number, sign * value, trial.params, trial.distributions)
-        for trial, value in _compared([trial for trial in trials if _sound(trial)], n)
+        for trial, value in _compared([trial for trial in trials if sound(trial)], n)
     ]
     return sorted(individuals, key=lambda individual: (-individual.fitness, individual.number))
 
@@ -57,10 +57,10 @@ def ranked(trials: Iterable[FrozenTrial], n: int, *, maximize: bool) -> list[Ind
 def _compared(trials: Sequence[FrozenTrial], n: int) -> list[tuple[FrozenTrial, float]]:
     """Pair each trial that can be compared with the value that it is compared by."""
     if len({trial.last_step for trial in trials}) <= 1:
-        values = [_final_value(trial) for trial in trials]
+        values = [final_value(trial) for trial in trials]
     else:
         rung = _rung(trials, n)
-        values = [_value_at(trial, rung) for trial in trials]
+        values = [value_at(trial, rung) for trial in trials]
     return [
         (trial, value)
         for trial, value in zip(trials, values, strict=True)
@@ -77,37 +77,37 @@ def _rung(trials: Sequence[FrozenTrial], n: int) -> int:
     reported = Counter(
         step for trial in trials for step, value in trial.intermediate_values.items() if math.isfinite(value)
     )
-    everywhere = sum(_reached_every_rung(trial) for trial in trials)
+    everywhere = sum(reached_every_rung(trial) for trial in trials)
     wanted = min(n, len(trials))
     common = [step for step, count in reported.items() if count + everywhere >= wanted]
     return max(common) if common else max(reported, key=lambda step: (reported[step], step))
 
 
-def _value_at(trial: FrozenTrial, rung: int) -> float | None:
+def value_at(trial: FrozenTrial, rung: int) -> float | None:
     """Return the trial's value at ``rung``, None where it did not get there.
 
     At its own last step that is the final value: what the objective returned need not be what it reported.
     """
-    if _reached_every_rung(trial) or trial.last_step == rung:
-        return _final_value(trial)
+    if reached_every_rung(trial) or trial.last_step == rung:
+        return final_value(trial)
     return trial.intermediate_values.get(rung)
 
 
-def _reached_every_rung(trial: FrozenTrial) -> bool:
+def reached_every_rung(trial: FrozenTrial) -> bool:
     """Whether the trial ran to its end without telling steps, as an imported result does."""
     return trial.state == TrialState.COMPLETE and not trial.intermediate_values
 
 
-def _final_value(trial: FrozenTrial) -> float | None:
+def final_value(trial: FrozenTrial) -> float | None:
     """Return what the trial was told with, or its last report where it was pruned without a value."""
     if trial.value is not None or trial.last_step is None:
         return trial.value
     return trial.intermediate_values[trial.last_step]
 
 
-def _sound(trial: FrozenTrial) -> bool:
+def sound(trial: FrozenTrial) -> bool:
     """Whether the trial ended with finite numbers: NaN and inf mean that it diverged."""
-    value = _final_value(trial)
+    value = final_value(trial)
     reported = trial.intermediate_values
     last = reported[max(reported)] if reported else 0.0
     return value is not None and math.isfinite(value) and math.isfinite(last)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import zlib
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from data_prep.errors import InputError
+from search.samplers.keys import STREAM_KEY
 
 
 def base_seed(seed: int | None) -> int:
@@ -28,6 +30,15 @@ def generator(seed: int, *keys: int | str) -> np.random.Generator:
     Texts enter by their CRC-32, because Python's own ``hash`` of a text differs from process to process.
     """
     return np.random.default_rng([seed, *(_number(key) for key in keys)])
+
+
+def trial_keys(trial: FrozenTrial) -> tuple[int | str, ...]:
+    """Return what tells a trial's numbers from those of all others: its number and the driver that draws it.
+
+    Two drivers on one study may draw a trial of the same number at the same moment.
+    """
+    stream = int(trial.system_attrs.get(STREAM_KEY, 0))
+    return (trial.number, STREAM_KEY, stream) if stream else (trial.number,)
 
 
 def derived_seed(seed: int, *keys: int | str) -> int:

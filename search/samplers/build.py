@@ -13,12 +13,14 @@ from pydantic import Field, ValidationError, field_validator
 
 from data_prep.errors import InputError
 from data_prep.validation import FrozenModel, describe
+from search.samplers._bounded import BoundedView
 from search.samplers._rng import derived_seed
 from search.samplers._selection import ParentRule
 from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.genetic import GeneticSampler
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.seeded import TrialSeededSampler
+from search.samplers.views import SharedView, ViewSampler
 from search.space import Space
 
 
@@ -44,6 +46,8 @@ class TPEOptions(FrozenModel):
     """Model the branches of a conditional space apart; Optuna calls it experimental."""
     constant_liar: bool = True
     """Keep away from what is running; Optuna's default since 5.0 (False before). Sweeps run in parallel."""
+    max_trials: int = Field(default=300, ge=1)
+    """Most trials that are modelled, 266 at least: the best 25 and a fixed sample of all others; see decision 25."""
 
 
 class RandomOptions(FrozenModel):
@@ -136,7 +140,8 @@ def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[
         case GAOptions():
             return GeneticSampler(seed=seed, gains=gains, defaults=defaults, **options.model_dump())
         case TPEOptions():
-            return TrialSeededSampler(functools.partial(_tpe, options), seed=seed)
+            seen = functools.partial(BoundedView, bound=options.max_trials, fewest_ended=options.n_startup_trials)
+            return TrialSeededSampler(functools.partial(_tpe, options, SharedView(seen)), seed=seed)
         case QMCOptions():
             # Its place in the sequence stands in the study, so it repeats without TrialSeededSampler; the first
             # point is random. A space that was extended makes it sample independently, which needs no warning.
@@ -145,11 +150,11 @@ def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[
             return TrialSeededSampler(RandomSampler, seed=seed)
 
 
-def _tpe(options: TPEOptions, seed: int) -> TPESampler:
+def _tpe(options: TPEOptions, view: SharedView, seed: int) -> ViewSampler:
     with warnings.catch_warnings():
         # ``group`` is announced as experimental with each instance, and here each trial makes one.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(seed=seed, **options.model_dump())
+        return ViewSampler(TPESampler(seed=seed, **options.model_dump(exclude={"max_trials"})), view)
 
 
 def _qmc(options: QMCOptions, seed: int) -> QMCSampler:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -14,9 +15,11 @@ from optuna.trial import FrozenTrial
 from data_prep.errors import InputError
 from search.samplers._genes import Gene, contains
 from search.samplers._mutation import mutate, mutate_once
+from search.samplers._parents_view import ParentsView
 from search.samplers._population import PARENT_STATES, Individual, ranked
-from search.samplers._rng import base_seed, derived_seed, generator
+from search.samplers._rng import base_seed, derived_seed, generator, trial_keys
 from search.samplers._selection import ParentRule, chosen, parent_genes
+from search.samplers.views import SharedView
 
 
 class GeneticSampler(BaseSampler):
@@ -36,8 +39,10 @@ class GeneticSampler(BaseSampler):
     - Before there is a parent, the first trial gets the defaults and later ones mutated defaults; without
       defaults they are random.
 
-    The only state is the seed: each trial's random stream is made from ``(seed, trial.number)``, so a resumed
-    sweep goes on as it would have, and parallel workers never share a stream.
+    What it looks at of a study is its best trials, kept at hand (``ParentsView``): a suggestion costs the same after
+    ten trials and after ten thousand. That is a cache of the study. The only state is the seed: each trial's random
+    stream is made from ``(seed, trial.number)``, so a resumed sweep goes on as it would have, and parallel workers
+    never share a stream.
 
     Args:
         seed: Whole number from 0 up; None takes a fresh one.
@@ -82,6 +87,7 @@ class GeneticSampler(BaseSampler):
         self._defaults = dict(defaults or {})
         self._n_parents = n_parents
         self._parent: ParentRule = parent
+        self._view = SharedView(functools.partial(ParentsView, n_parents=n_parents))
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the distributions of the parent's genes, in order of name.
@@ -90,7 +96,7 @@ class GeneticSampler(BaseSampler):
         a conditional space that its parent stood in.
         """
         self._raise_error_if_multi_objective(study)
-        trials = study.get_trials(deepcopy=False)
+        trials = self._view.sample(study).get_trials(deepcopy=False)
         parents = self._best(study, trials)
         if parents and self._parent == "single":
             parents = [chosen(parents, self._stream(trial))]
@@ -102,7 +108,7 @@ class GeneticSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Return a child: a legal value for every name in ``search_space``."""
         self._raise_error_if_multi_objective(study)
-        trials = study.get_trials(deepcopy=False)
+        trials = self._view.sample(study).get_trials(deepcopy=False)
         parents = self._best(study, trials)
         space = dict(sorted(search_space.items()))  # the stream must not depend on the order of declaration
         rng = self._stream(trial)
@@ -119,7 +125,7 @@ class GeneticSampler(BaseSampler):
     ) -> Any:  # noqa: ANN401 - Optuna's own signature
         """Return a value for one parameter that the parent of the child does not have."""
         self._raise_error_if_multi_objective(study)
-        trials = study.get_trials(deepcopy=False)
+        trials = self._view.sample(study, param_name, param_distribution).get_trials(deepcopy=False)
         space = {param_name: param_distribution}
         rng = self._stream(trial, param_name)
         holders = self._best(study, trials, space)
@@ -128,7 +134,7 @@ class GeneticSampler(BaseSampler):
             return mutate_once(self._genes(start, space), rng)[0][param_name]
         start = self._legal_defaults(space)
         if not start:
-            random = RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
+            random = RandomSampler(seed=derived_seed(self._seed, *trial_keys(trial), param_name))
             return random.sample_independent(study, trial, param_name, param_distribution)
         if self._default_is_tried(trials, trial):
             start = mutate_once(self._genes(start, space), rng)[0]
@@ -163,7 +169,7 @@ class GeneticSampler(BaseSampler):
         return any(_holds(earlier, self._defaults) for earlier in trials if earlier.number < trial.number)
 
     def _stream(self, trial: FrozenTrial, *keys: str) -> np.random.Generator:
-        return generator(self._seed, trial.number, *keys)
+        return generator(self._seed, *trial_keys(trial), *keys)
 
 
 def _newest_distributions(trials: Sequence[FrozenTrial], names: set[str]) -> dict[str, BaseDistribution]:

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 AUTHOR_KEY = "sampler"
 """Names the member that suggested the trial."""
+STREAM_KEY = "hypsweep:stream"
+"""System attribute of a trial: which of several drivers on one study drew it; absent for the first."""
 PAUSED_KEY = "paused"
 """Epoch of the rung at which a RUNNING trial waits to be promoted; absent or None while it trains."""

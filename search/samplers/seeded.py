@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from search.samplers._rng import base_seed, derived_seed
+from search.samplers._rng import base_seed, derived_seed, trial_keys
 
 
 class TrialSeededSampler(BaseSampler):
@@ -60,4 +60,4 @@ class TrialSeededSampler(BaseSampler):
         """Do nothing: no two trials share a number, so parallel workers never share a seed."""
 
     def _fresh(self, trial: FrozenTrial, *keys: str) -> BaseSampler:
-        return self._make(derived_seed(self._seed, trial.number, *keys))
+        return self._make(derived_seed(self._seed, *trial_keys(trial), *keys))

@@ -1,0 +1,159 @@
+"""A study's trials at hand: each once, at its latest state, brought up to date by those that changed.
+
+A study of 10,000 trials must not be read from end to end for every suggestion and every result. What is kept here is a
+cache: it may be lost at any time, and is built again from the study.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from typing import Literal, Protocol
+
+from optuna.storages import BaseStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from search.journal_storage import SweepJournal
+from search.samplers.keys import PAUSED_KEY
+
+PausedAs = Literal["running", "pruned"]
+"""How a trial that waits at a rung is shown: as what the study says, or as one that was stopped there."""
+
+
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Index(Protocol):
+    """Something that is kept up to date with a history."""
+
+    def replace(self, old: FrozenTrial | None, new: FrozenTrial) -> None:
+        """Take a trial at its new state for what it was before (None: it is new)."""
+        ...
+
+
+class History:
+    """The trials of a study, by number.
+
+    Args:
+        storage:
+            Where the study lies. A :class:`~search.journal_storage.SweepJournal` names what has changed; from any other
+            storage the list of trials is fetched, and only those looked at that had not finished.
+        study_id:
+            Which study.
+    """
+
+    def __init__(self, storage: BaseStorage, study_id: int) -> None:
+        self._storage = storage
+        self._study_id = study_id
+        self._changed = storage.watch() if isinstance(storage, SweepJournal) else None
+        self._trials: list[FrozenTrial] = []
+        self._numbers: dict[int, int] = {}
+        self._open: dict[int, None] = {}
+        self._states: Counter[TrialState] = Counter()
+        self._indices: weakref.WeakSet[Index] = weakref.WeakSet()
+        self.visited = 0
+        """How many trials were looked at so far: what keeping up to date has cost."""
+        self.has_epochs = False
+        """Whether any trial has ever reported a value."""
+
+    @property
+    def trials(self) -> Sequence[FrozenTrial]:
+        """All trials in their order, as of the last :meth:`refresh`; not to be changed."""
+        return self._trials
+
+    def of(self, storage: BaseStorage, study_id: int) -> bool:
+        """Whether this is the history of that study."""
+        return storage is self._storage and study_id == self._study_id
+
+    def count(self, state: TrialState) -> int:
+        """How many trials are in a state."""
+        return self._states[state]
+
+    def of_states(self, states: Container[TrialState] | None) -> Sequence[FrozenTrial]:
+        """The trials in some states (None: in any), in their order; those that have not ended are at hand."""
+        if states is None:
+            return self._trials
+        if not any(state in states for state in _ENDED):
+            return [trial for number in sorted(self._open) if (trial := self._trials[number]).state in states]
+        return [trial for trial in self._trials if trial.state in states]
+
+    def attach(self, index: Index) -> None:
+        """Fill an index and keep it up to date for as long as somebody holds it."""
+        for trial in self._trials:
+            index.replace(None, trial)
+        self._indices.add(index)
+
+    def refresh(self) -> None:
+        """Take over what has changed in the study since."""
+        for trial in self._news():  # one at a time: what is named next may depend on it
+            self._take(trial)
+
+    def _news(self) -> Iterable[FrozenTrial]:
+        if self._changed is None or not self._trials:
+            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+            if self._changed is not None:
+                self._changed.take()
+            return (trials[number] for number in (*sorted(self._open), *range(len(self._trials), len(trials))))
+        return self._named()
+
+    def _named(self) -> Iterable[FrozenTrial]:
+        """What a journal names: new trials by their numbers, which have no gap, and changed ones by their ids."""
+        changed = self._changed.take() if self._changed is not None else []
+        number = len(self._trials)
+        while True:
+            try:
+                trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            except KeyError:
+                break
+            yield self._storage.get_trial(trial_id)
+            number += 1
+        changed += self._changed.take() if self._changed is not None else []
+        for trial_id in dict.fromkeys(changed):
+            if trial_id in self._numbers:  # else of another study in this journal, or one that came just now
+                yield self._storage.get_trial(trial_id)
+
+    def _take(self, trial: FrozenTrial) -> None:
+        self.visited += 1
+        known = trial.number < len(self._trials)
+        old = self._trials[trial.number] if known else None
+        if old is trial:
+            return
+        if old is None:
+            self._trials.append(trial)
+            self._numbers[trial._trial_id] = trial.number  # noqa: SLF001  Optuna names it nowhere else
+        else:
+            self._trials[trial.number] = trial
+            self._states[old.state] -= 1
+        self._states[trial.state] += 1
+        self.has_epochs = self.has_epochs or bool(trial.intermediate_values)
+        if trial.state.is_finished():
+            self._open.pop(trial.number, None)
+        else:
+            self._open[trial.number] = None
+        for index in self._indices:
+            index.replace(old, trial)
+
+
+def shown(trial: FrozenTrial, paused: PausedAs) -> FrozenTrial:
+    """Return a trial as a member sees it: one that waits at a rung as PRUNED there, if it shall be."""
+    waits = trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None
+    if paused == "running" or not waits or trial.last_step is None:
+        return trial
+    stopped = copy.copy(trial)
+    stopped.state = TrialState.PRUNED
+    stopped.value = trial.intermediate_values[trial.last_step]
+    return stopped
+
+
+def history_of(study: Study, known: History | None) -> History:
+    """Return the history of a study, up to date: the one that its storage keeps, the known one, or a new one."""
+    # Study has no public name for its storage and its id; Optuna's own samplers take these two.
+    storage, study_id = study._storage, study._study_id  # noqa: SLF001
+    history: History | None = getattr(storage, "history", None)
+    if history is None:
+        history = known if known is not None and known.of(storage, study_id) else History(storage, study_id)
+    history.refresh()
+    return history
