@@ -1,7 +1,7 @@
 """Trials are drawn before they are stored: what Optuna writes parameter by parameter becomes one record.
 
 ``study.ask`` on a journal syncs the disk for each parameter, and a kill in between leaves half a trial. A
-:class:`DraftStorage` before the real one keeps a new trial to itself until it is whole, so that Optuna's own ``ask`` and
+:class:`DraftStorage` before the real one keeps a new trial until it is whole, so that Optuna's own ``ask`` and
 ``Trial`` draw it, whatever the sampler.
 """
 

@@ -1,4 +1,4 @@
-"""A storage before another one, which it asks for everything: a base for those that answer some questions themselves."""
+"""A storage before another one, which it asks for everything: a base for those that answer some things themselves."""
 
 from __future__ import annotations
 

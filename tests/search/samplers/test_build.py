@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler, QMCSampler, TPESampler
 
 from data_prep.errors import InputError
 from search.samplers import GeneticSampler, SamplerConfig, TrialSeededSampler, build_sampler
+from search.samplers.views import ViewSampler
 from search.space import Space, load_space
 from tests.search.samplers.studies import study_of
 
