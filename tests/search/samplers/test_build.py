@@ -54,7 +54,9 @@ def test_every_option_of_optuna_is_passed(space: Space) -> None:
     options = {"n_startup_trials": 3, "n_ei_candidates": 7, "multivariate": True, "group": True, "constant_liar": False}
     tpe = _members({"members": {"tpe": options}}, space)["tpe"]
     assert isinstance(tpe, TrialSeededSampler)
-    made = tpe._make(1)
+    seen = tpe._make(1)
+    assert isinstance(seen, ViewSampler)
+    made = seen.sampler
     assert isinstance(made, TPESampler)
     assert {name: getattr(made, f"_{name}") for name in options} == options
     qmc = _members({"members": {"qmc": {"qmc_type": "halton"}}}, space)["qmc"]
