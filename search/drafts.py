@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
@@ -69,7 +70,7 @@ class DraftStorage(ForwardingStorage):
         if isinstance(self._storage, SweepJournal):
             with self._storage.together():
                 yield
-            self.history.refresh()  # what the storage refuses, it says when it reads
+            self._read_back()
         else:
             yield
 
@@ -134,6 +135,18 @@ class DraftStorage(ForwardingStorage):
             self._storage.set_trial_system_attr(trial_id, key, value)
         else:
             draft.system_attrs[key] = value
+
+    def _read_back(self) -> None:
+        """Read what was written together: there a journal says what it refuses, one record after the other."""
+        refused: list[UpdateFinishedTrialError] = []
+        while True:
+            try:
+                self.history.refresh()
+                break
+            except UpdateFinishedTrialError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _draft_of(self, trial_id: int) -> FrozenTrial | None:
         return self._draft if trial_id == _DRAFT_ID else None

@@ -249,7 +249,7 @@ def simulate(
         "virtual_s": round(clock.now, 1), "driver_busy": round(sum(clock.spent.values()) / clock.now, 3),
         "suggestions_per_s": round(trials / sweep.last_start, 1), "states": states,
         "mean_ms": {k: round(1000 * s / clock.calls[k], 2) for k, s in clock.spent.items()}, "calls": clock.calls,
-"charged": "cpu" if by_cpu else "wall", "sync_ms": round(1000 * (clock.sync_seconds or 0), 2),
+        "charged": "cpu" if by_cpu else "wall", "sync_ms": round(1000 * (clock.sync_seconds or 0), 2),
         "driver_rss_mb": round(psutil.Process().memory_info().rss / 1e6),
         "journal_mb": round((folder / "run" / JOURNAL).stat().st_size / 1e6, 1),
         "real_s": round(time.perf_counter() - began, 1),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 import optuna
 import pytest
 import yaml
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
@@ -198,3 +200,79 @@ def test_better_follows_the_mode(files: SweepFiles, mode: str, expected: bool) -
     study: SweepStudy
     study, _ = open_tiny(files, mode=mode)
     assert study.better(2.0, than=1.0) is expected
+
+
+def records(files: SweepFiles) -> int:
+    return (files.run / JOURNAL).read_bytes().count(b"\n")
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the syncs of the disk: one for each write of the journal."""
+    count, sync = [0], os.fsync
+
+    def counted(descriptor: int) -> None:
+        count[0] += 1
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", counted)
+    return count
+
+
+def test_what_is_told_together_is_one_write(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, _ = open_tiny(files)
+    number = study.draw().number
+    before, syncs = records(files), synced(monkeypatch)
+    with study.together():
+        study.report(number, 1, 0.5)
+        study.note(number, LAST, {"epoch": 1})
+        study.finish(number, TrialState.PRUNED)
+    assert (records(files), syncs) == (before + 3, [1])
+    told = study.trial(number)
+    assert (told.state, told.value, told.intermediate_values) == (TrialState.PRUNED, 0.5, {1: 0.5})
+    assert told.datetime_complete is not None
+
+
+def test_a_failure_is_one_write(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, _ = open_tiny(files)
+    number, syncs = study.draw().number, synced(monkeypatch)
+    study.finish(number, TrialState.FAIL, reason="diverged", kind="diverged")
+    assert syncs == [1]
+    assert (study.failed(), study.has_epochs()) == (1, False)
+
+
+def test_a_trial_that_has_ended_takes_no_other_end(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    number = study.draw().number
+    study.finish(number, TrialState.COMPLETE, 0.5)
+    with pytest.raises(UpdateFinishedTrialError):
+        study.finish(number, TrialState.FAIL, reason="late", kind="crash")
+    assert study.trial(number).state == TrialState.COMPLETE  # and what else was refused is not said later
+    assert study.draw().number == number + 1
+
+
+def test_together_works_on_any_storage(files: SweepFiles) -> None:
+    study, _ = open_tiny(files, study_storage=f"sqlite:///{files.folder}/study.db")
+    number = study.draw().number
+    with study.together():
+        study.report(number, 2, 0.25)
+        study.finish(number, TrialState.PRUNED)
+    assert (study.trial(number).value, study.started()) == (0.25, 1)
+
+
+@pytest.mark.parametrize("ended", [20, 200])
+def test_what_a_trial_costs_does_not_grow_with_the_study(files: SweepFiles, ended: int) -> None:
+    """A suggestion, an epoch and an end: trials that are looked at, records and syncs, whatever the number before."""
+    study, _ = open_tiny(files, sampler={"members": ["ga", "tpe"]}, trials=10**6)
+    study.draw()
+    space = {"lr0": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True)}
+    for _ in range(ended):
+        study.study.add_trial(optuna.trial.create_trial(params={"lr0": 0.1}, distributions=space, value=0.5))
+    history = study._storage.history
+    assert study.started() == ended + 1
+    visited, written = history.visited, records(files)
+    drawn = study.draw()
+    with study.together():
+        study.report(drawn.number, 1, 0.5)
+        study.note(drawn.number, LAST, {"epoch": 1})
+    study.finish(drawn.number, TrialState.COMPLETE, 0.5)
+    assert (history.visited - visited, records(files) - written) == (3, 4)

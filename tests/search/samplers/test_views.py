@@ -106,6 +106,8 @@ def test_the_ga_is_shown_the_same_as_trials_change_and_from_the_start(
     for new in second:
         grown.trials(history)  # whatever it remembers of that moment
         old = latest[new.number] if new.number < len(latest) else None
+        if old is not None:  # a trial keeps its parameters
+            new.params, new.distributions = old.params, old.distributions
         latest[new.number :] = [new, *latest[new.number + 1 :]]
         grown.replace(old, new)
     for trial in latest:
