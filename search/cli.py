@@ -18,6 +18,7 @@ from rich.console import Console
 
 from data_prep.errors import HypsweepError, StoppedError
 from search.data_cli import add_data_commands
+from search.known.use import As
 
 app = typer.Typer(
     name="hypsweep",
@@ -135,6 +136,37 @@ def export(
         _print_json({"hyp": str(path)})
     else:
         typer.echo(path)
+
+
+@app.command("import")
+def import_(
+    run: Run,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Hyp YAMLs, evolve.csv, results.csv, folders of sweeps, study.journal, or storage URLs with #study.",
+        ),
+    ],
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Only the best K of each; 5 if absent, of hyp YAMLs and results all.")
+    ] = None,
+    as_: Annotated[
+        As, typer.Option("--as", help="`enqueue`: try them anew; `results`: finished trials of the same data.")
+    ] = As.ENQUEUE,
+    clip: Annotated[bool, typer.Option("--clip", help="Move values outside the space to its bounds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Bring configs that are known from elsewhere into a sweep that is not running."""
+    from search.display import import_summary
+    from search.importing import import_known
+    from search.known.config import known_configs
+
+    report = import_known(run, known_configs(files, top=top, as_=as_, clip=clip))
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        import_summary(Console(), report)
 
 
 @app.command()

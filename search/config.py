@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from pydantic import (
-    AfterValidator,
     ConfigDict,
     Field,
     TypeAdapter,
@@ -25,7 +24,8 @@ from pydantic import (
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.validation import ConfigPath, FrozenModel, describe
-from search.paths import is_uri
+from search.known.config import KnownConfig
+from search.paths import PathOrUri, absolute
 from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
 from search.space import Space
@@ -35,15 +35,6 @@ from trainable.settings import TrainSettings
 
 _NONE_IS_A_CHOICE = ("keep_best_checkpoints", "max_paused_checkpoints")  # and not the default
 SWEEP_YAML, SPACE_YAML, HYP_YAML = "sweep.yaml", "space.yaml", "hyp.yaml"
-
-
-def _resolve(path: str, info: ValidationInfo) -> str:
-    folder = (info.context or {}).get("folder", Path.cwd())
-    return path if is_uri(path) else str(Path(folder, Path(path).expanduser()).resolve())
-
-
-PathOrUri = Annotated[str, AfterValidator(_resolve)]
-"""A path, made absolute like :data:`ConfigPath`, or the URI of a bucket."""
 
 
 class _Frozen(FrozenModel):
@@ -72,6 +63,8 @@ class SweepConfig(_Frozen):
     """Path of the space YAML: which hyps and settings are searched, in which bounds."""
     hyp: ConfigPath | None = None
     """Path of the hyp YAML that the space's suggestions override; None takes YOLOv5's defaults."""
+    start_from: tuple[KnownConfig, ...] = ()
+    """What is known already: its configs are tried right after the base, or stand in the study as results."""
     train: dict[str, Any] = Field(default_factory=dict)
     """Settings of every training (:class:`trainable.settings.TrainSettings` without ``data``); ``epochs`` is a must."""
     sampler: SamplerConfig = SamplerConfig()
@@ -108,7 +101,7 @@ class SweepConfig(_Frozen):
         weights = train.get("weights")
         if not isinstance(weights, str):
             return train
-        resolved = _resolve(weights, info)
+        resolved = absolute(weights, info)
         # An official name is no path, unless such a file lies there: every node fetches it for itself.
         official = weights in official_names() and not Path(resolved).exists()
         return train if official else {**train, "weights": resolved}
@@ -172,9 +165,17 @@ class SweepConfig(_Frozen):
         Raises:
             InputError: The hyp file is missing or no hyp, or a value lies outside the space.
         """
+        return space.default_params(self.base(space))
+
+    def base(self, space: Space) -> dict[str, Any]:
+        """Hyps and training settings that suggestions override; see :meth:`start`.
+
+        Raises:
+            InputError: The hyp file is missing or no hyp.
+        """
         stated = {**self.train, **(read_hyp_values(self.hyp) if self.hyp else {})}
         known = {**self.settings().as_dict(), **self.base_hyp().as_dict()}
-        return space.default_params({**known, **space.defaults(), **stated})
+        return {**known, **space.defaults(), **stated}
 
     def check_files(self) -> None:
         """Check that every file that the sweep reads is there.
@@ -199,6 +200,8 @@ class SweepConfig(_Frozen):
         values = self.model_dump(mode="json", exclude_none=True)
         values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(self, name) is None}
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
+        if not self.start_from:
+            del values["start_from"]
         copies = {SPACE_YAML: self.space.read_text(encoding="utf-8")}
         values["space"] = SPACE_YAML
         if self.hyp:

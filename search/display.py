@@ -14,6 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from search.demo import DemoResult
     from search.driver import Options, SweepResult
+    from search.known.report import ImportReport
     from search.promote import Promotion
     from search.status import SweepStatus
 
@@ -53,6 +54,16 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"stopped before its end; go on with: {result.resume_command}")
     elif result.best is not None and not promoted:
         say(console, f"finish it:   hypsweep promote {result.run_dir}")
+
+
+def import_summary(console: Console, report: ImportReport) -> None:
+    """What came in, what did not and why, and how the trials that wait are started."""
+    for imported in report.sources:
+        for line in imported.lines():
+            say(console, line)
+    if report.waiting:
+        beyond = f", {report.lacking} of them beyond those that were planned" if report.lacking else ""
+        say(console, f"{_plural(report.waiting, 'trial')} waiting{beyond}: {report.next_command}")
 
 
 def final_start(console: Console) -> Callable[[int, int], None]:
@@ -127,7 +138,12 @@ def status_table(console: Console, status: SweepStatus) -> None:
     again = f", {status.epochs_repeated} of them again" if status.epochs_repeated else ""
     run = f"{_plural(status.epochs_run, 'epoch')} run{again}"
     waiting = f" ({status.paused} paused at a rung)" if status.paused else ""
-    say(console, f"{_counts(status.states)}{waiting}; {status.planned} planned; {run}")
+    more = "".join(
+        f"; {_plural(count, noun)}"
+        for count, noun in ((status.imported, "imported result"), (status.waiting, "waiting trial"))
+        if count
+    )
+    say(console, f"{_counts(status.states)}{waiting}; {status.planned} planned; {run}{more}")
     if status.usage is not None and status.usage.trials:
         say(console, f"checkpoints: {status.usage}")
     if status.best is not None:

@@ -21,6 +21,7 @@ from search.crashes import CRASH, CrashReasons
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
+from search.known.marks import is_result
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
 from search.retention import RetentionRule
@@ -272,7 +273,7 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool) -> SweepResu
             else:
                 study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial", kind=CRASH)
     write_results(study.study, sweep.config, sweep.space, sweep.run_dir)
-    states = Counter(t.state.name for t in study.trials() if t.state != TrialState.WAITING)
+    states = Counter(t.state.name for t in study.trials() if t.state != TrialState.WAITING and not is_result(t))
     return SweepResult(
         sweep.run_dir,
         interrupted,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, ValidationInfo
 
 from data_prep.files import write_atomically
 
@@ -10,6 +13,16 @@ from data_prep.files import write_atomically
 def is_uri(path: str) -> bool:
     """Whether a path names a scheme (``s3://...``, ``gs://...``) and is none of the local file system's."""
     return "://" in path
+
+
+def absolute(path: str, info: ValidationInfo) -> str:
+    """A path of a configuration, made absolute against the folder of its YAML; a URI as it is."""
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return path if is_uri(path) else str(Path(folder, Path(path).expanduser()).resolve())
+
+
+PathOrUri = Annotated[str, AfterValidator(absolute)]
+"""A path, made absolute like :data:`data_prep.validation.ConfigPath`, or the URI of a bucket or a data base."""
 
 
 def join(base: str, *parts: str) -> str:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from search.known.marks import is_result
 from search.results import BestTrial, best_trial
 from search.samplers import AUTHOR_KEY
 from search.study import BEST, FAILURE, LAST, SweepStudy, is_paused
@@ -37,7 +38,7 @@ class Progress:
         trials:
             The trials that were started, in their order.
         ended:
-            How many of them have ended.
+            How many of them have ended, imported results apart.
         paused:
             How many of them wait at a rung.
         planned:
@@ -146,7 +147,7 @@ class ProgressCallback(Callback):
     def progress(self) -> Progress:
         """How far the sweep is now."""
         trials = tuple(t for t in self._study.trials() if t.state != TrialState.WAITING)
-        ended, settled = sum(t.state in _ENDED for t in trials), _settled(trials)
+        ended, settled = sum(t.state in _ENDED and not is_result(t) for t in trials), _settled(trials)
         pace = (settled - self._settled_before) / max(time.monotonic() - self._started_at, 1e-9)
         eta = (self._planned - settled) / pace if pace > 0 else None
         return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended)
@@ -224,8 +225,8 @@ def summary(progress: Progress) -> str:
 
 
 def _settled(trials: Iterable[FrozenTrial]) -> int:
-    """How many trials have ended or wait."""
-    return sum(t.state in _ENDED or is_paused(t) for t in trials)
+    """How many trials have ended or wait, imported results apart."""
+    return sum((t.state in _ENDED and not is_result(t)) or is_paused(t) for t in trials)
 
 
 def _worth_showing(progress: Progress) -> list[FrozenTrial]:
@@ -241,7 +242,7 @@ def _epochs(trial: FrozenTrial) -> int:
 
 
 def _value(trial: FrozenTrial) -> str:
-    value = trial.intermediate_values.get(_epochs(trial))
+    value = trial.value if is_result(trial) else trial.intermediate_values.get(_epochs(trial))
     return "-" if value is None else f"{value:.4g}"
 
 

@@ -17,6 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError, WorkFailedError
 from data_prep.files import write_atomically
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.known.evolve import write_evolve
+from search.known.marks import SOURCE, is_result
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.space import load_space
@@ -67,9 +69,9 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
         None where no trial has finished an epoch.
     """
     sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
-    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.FAIL and t.intermediate_values]
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.FAIL and _values(t)]
     complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    reached = [BestTrial(t, t.intermediate_values[_last(t)], _last(t)) for t in complete or trials]
+    reached = [BestTrial(t, value, epoch) for t in complete or trials for epoch, value in (max(_values(t).items()),)]
     # Of two equal ones the earlier wins: nothing is gained by leaving the default hyp, which is trial 0.
     best = max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
     if best is None or trials[0].number != 0:
@@ -77,8 +79,11 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     return best._replace(default_value=trials[0].intermediate_values.get(best.epoch))
 
 
-def _last(trial: FrozenTrial) -> int:
-    return max(trial.intermediate_values)
+def _values(trial: FrozenTrial) -> dict[int, float]:
+    """The value by epoch; of a result that was imported without its curve, that of the last one."""
+    if is_result(trial) and not trial.intermediate_values and trial.value is not None:
+        return {trial.user_attrs[LAST]["epoch"]: trial.value}
+    return trial.intermediate_values
 
 
 class SmallerBatch(NamedTuple):
@@ -117,8 +122,8 @@ def results_table(study: optuna.Study) -> pd.DataFrame:
 
     Columns: ``number``, ``state``, ``sampler``, ``value`` (of the last epoch), ``epochs``, ``best_value``,
     ``best_epoch``, ``seconds``, ``epochs_run`` (repeated ones count, too), ``batch_size`` (that it ended with),
-    ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``, ``failure``, then ``params_*`` and, of the
-    last epoch, ``metrics_*``.
+    ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``, ``failure``, ``source`` (of an imported
+    trial), then ``params_*`` and, of the last epoch, ``metrics_*``.
     """
     trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     rows = [_row(trial) for trial in trials]
@@ -134,7 +139,7 @@ def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
     attrs: dict[str, Any] = trial.user_attrs if trial else {}
-    values = trial.intermediate_values if trial else {}
+    values = _values(trial) if trial else {}
     last, best = attrs.get(LAST, {}), attrs.get(BEST, {})
     metrics = last.get("metrics", {})
     return {
@@ -152,6 +157,7 @@ def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
         GPU_TOTAL: metrics.get(GPU_TOTAL),
         FAILURE_KIND: attrs.get(FAILURE_KIND),
         "failure": attrs.get(FAILURE),
+        SOURCE: attrs.get(SOURCE),
     }
 
 
@@ -165,7 +171,10 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_dir: Path) -> None:
-    """Write ``results.csv``, ``results.parquet`` and, once a trial has finished an epoch, the best hyp's YAMLs."""
+    """Write ``results.csv``, ``results.parquet`` and, once a trial has finished an epoch, the best hyp's YAMLs.
+
+    YOLOv5's ``evolve.csv`` follows once a trial is COMPLETE.
+    """
     table = results_table(study)
     write_text(run_dir / RESULTS_CSV, table.to_csv(index=False))
     buffer = io.BytesIO()
@@ -175,6 +184,7 @@ def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_di
     if best is not None:
         write_text(run_dir / BEST_HYP, best_hyp_text(best, config, space))
         write_text(run_dir / BEST_TRAIN, best_train_text(best, config, space))
+    write_evolve(study, config, space, run_dir)
 
 
 def _columns_of_one_type(table: pd.DataFrame) -> pd.DataFrame:
@@ -246,7 +256,7 @@ def read_run(run_dir: str | Path) -> tuple[SweepConfig, optuna.Study]:
 
 
 def export_best(run_dir: str | Path, out: str | Path | None = None) -> Path:
-    """Write the best hyp of a sweep as a YAML for ``yolov5 train --hyp``.
+    """Write the best hyp of a sweep as a YAML for ``yolov5 train --hyp``, and bring its ``evolve.csv`` up to date.
 
     Args:
         run_dir:
@@ -266,10 +276,11 @@ def export_best(run_dir: str | Path, out: str | Path | None = None) -> Path:
     best = best_trial(study)
     if best is None:
         raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
-    path = Path(out).absolute() if out is not None else run_dir / BEST_HYP
+    path, space = Path(out).absolute() if out is not None else run_dir / BEST_HYP, load_space(config.space)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, best_hyp_text(best, config, load_space(config.space)))
+        write_text(path, best_hyp_text(best, config, space))
+        write_evolve(study, config, space, run_dir)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
     return path

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from optuna.trial import TrialState
 
+from search.known.marks import is_result
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import is_paused
@@ -28,9 +29,13 @@ class SweepStatus:
         planned:
             How many trials there shall be.
         states:
-            How many trials are in which state.
+            How many trials are in which state, imported results apart.
         paused:
             How many of the RUNNING ones wait at a rung.
+        imported:
+            How many imported results there are.
+        waiting:
+            How many trials wait to be started.
         best:
             Number, value and epoch of the best trial; None before the first epoch.
         table:
@@ -50,6 +55,8 @@ class SweepStatus:
     planned: int
     states: dict[str, int]
     paused: int
+    imported: int
+    waiting: int
     best: dict[str, Any] | None
     table: pd.DataFrame
     path: str
@@ -69,7 +76,8 @@ class SweepStatus:
     @property
     def epochs_repeated(self) -> int:
         """How many of them were trained again, because a checkpoint was lost."""
-        return self.epochs_run - int(self.table["epochs"].sum())
+        run = self.table[self.table["epochs_run"] > 0]  # imported results took none
+        return self.epochs_run - int(run["epochs"].sum())
 
     def rows(self) -> list[dict[str, Any]]:
         """The table row by row, as JSON can hold it; what a trial lacks is None."""
@@ -86,6 +94,8 @@ class SweepStatus:
             "planned": self.planned,
             "states": self.states,
             "paused": self.paused,
+            "imported": self.imported,
+            "waiting": self.waiting,
             "best": self.best,
             "epochs_run": self.epochs_run,
             "epochs_repeated": self.epochs_repeated,
@@ -105,7 +115,9 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
     config, study = read_run(run_dir)
     best = best_trial(study)
     found = {"number": best.trial.number, "value": best.value, "epoch": best.epoch} if best else None
-    states = Counter(t.state.name for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING)
+    trials = study.get_trials(deepcopy=False)
+    states = Counter(t.state.name for t in trials if not is_result(t))
+    waiting = states.pop(TrialState.WAITING.name, 0)
     planned = study.user_attrs.get("target", config.trials)
     return SweepStatus(
         run_dir=run_dir,
@@ -114,7 +126,9 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         epochs=config.epochs,
         planned=planned,
         states=dict(states),
-        paused=sum(is_paused(trial) for trial in study.get_trials(deepcopy=False)),
+        paused=sum(is_paused(trial) for trial in trials),
+        imported=sum(map(is_result, trials)),
+        waiting=waiting,
         best=found,
         table=results_table(study),
         path=config.settings().path,

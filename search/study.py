@@ -1,8 +1,9 @@
 """The Optuna study of a sweep, the one truth about its trials: create, open again, guard, lock, write.
 
-Nothing else writes to a sweep's study. A trial's record beyond what Optuna keeps lies in two user attributes, each
-written in one go: ``last`` (the newest epoch, and what all epochs took) and ``best`` (epoch, metrics of the best one);
-a trial that ended badly has its reason in ``failure`` and its kind in ``failure_kind``.
+Nothing else writes to a sweep's study, but :mod:`search.importing` while no driver is at work. A trial's record beyond
+what Optuna keeps lies in two user attributes, each written in one go: ``last`` (the newest epoch, and what all epochs
+took) and ``best`` (epoch, metrics of the best one); a trial that ended badly has its reason in ``failure`` and its kind
+in ``failure_kind``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from data_prep.errors import InputError
 from search.drafts import DraftStorage
 from search.journal import JOURNAL, mend_journal
 from search.journal_storage import SweepJournal
+from search.known.marks import OwnTrials
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import PAUSED_KEY
 
@@ -95,6 +97,8 @@ class SweepStudy:
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
         self._told: dict[int, dict[int, float]] = {}
+        self._own = OwnTrials()
+        self._storage.history.attach(self._own)
 
     @property
     def name(self) -> str:
@@ -115,17 +119,18 @@ class SweepStudy:
         return self._history().trials[number]
 
     def started(self) -> int:
-        """How many trials were ever started, whatever became of them."""
+        """How many trials were ever started, whatever became of them; imported results were started elsewhere."""
         history = self._history()
-        return len(history.trials) - history.count(TrialState.WAITING)
+        return len(history.trials) - history.count(TrialState.WAITING) - self._own.results
 
     def failed(self) -> int:
         """How many trials ended as FAIL."""
         return self._history().count(TrialState.FAIL)
 
     def has_epochs(self) -> bool:
-        """Whether any trial has finished an epoch."""
-        return self._history().has_epochs
+        """Whether any trial that was started here has finished an epoch."""
+        self._history()
+        return self._own.has_epochs
 
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.

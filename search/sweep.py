@@ -13,18 +13,20 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-import optuna
 from optuna.trial import TrialState
 
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.driver import Options, Sweep, SweepResult, conclude, drive
+from search.importing import check_start_from, start_from
 from search.journal import JOURNAL, driver_lock
+from search.known.marks import is_result
+from search.optuna_log import quiet_optuna
 from search.parameters import CategoricalParameter
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
-from search.study import load_study
+from search.study import SweepStudy, load_study
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
@@ -53,13 +55,15 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     options = options or Options()
     sweep = Sweep(config, Path(out).absolute())
     _refuse_used_folder(sweep)
-    with _new_folder(sweep.run_dir), driver_lock(sweep.run_dir), _quiet_optuna(), runtime.ray_runtime(options.address):
+    check_start_from(config, sweep.space)
+    with _new_folder(sweep.run_dir), driver_lock(sweep.run_dir), quiet_optuna(), runtime.ray_runtime(options.address):
         _check_machines(sweep, options)
         for name, text in config.files().items():
             write_text(sweep.run_dir / name, text)
         study = sweep.open(new=True)
         study.study.set_user_attr(_TARGET, config.trials)
         try:
+            _start_from(sweep, study, options)
             return drive(sweep, study, config.trials, options)
         except _RESUMABLE:
             raise
@@ -90,8 +94,9 @@ def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Option
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep, or start one.")
     sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML), run_dir)
-    with driver_lock(run_dir), _quiet_optuna():
+    with driver_lock(run_dir), quiet_optuna():
         study = sweep.open(new=False)
+        _start_from(sweep, study, options)  # what a kill kept from being brought in
         target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
         if study.started() >= target and not study.trials(TrialState.RUNNING):
             return conclude(sweep, study, interrupted=False)
@@ -99,6 +104,12 @@ def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Option
             _check_machines(sweep, options)
             study.study.set_user_attr(_TARGET, target)
             return drive(sweep, study, target, options)
+
+
+def _start_from(sweep: Sweep, study: SweepStudy, options: Options) -> None:
+    for imported in start_from(study, sweep.config, sweep.space):
+        for line in imported.lines():
+            options.say(line)
 
 
 def _refuse_used_folder(sweep: Sweep) -> None:
@@ -112,7 +123,7 @@ def _refuse_used_folder(sweep: Sweep) -> None:
     if any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in files.items()):
         raise InputError(f"{run_dir} holds another sweep: choose another folder with --out.")
     try:
-        trials = load_study(sweep.config, run_dir).get_trials(deepcopy=False)
+        trials = [t for t in load_study(sweep.config, run_dir).get_trials(deepcopy=False) if not is_result(t)]
     except InputError:  # killed before it had a study
         trials = []
     finished = len(trials) >= sweep.config.trials and all(t.state.is_finished() for t in trials)
@@ -169,14 +180,3 @@ def _models(sweep: Sweep) -> list[TrainSettings]:
         dataclasses.replace(settings, model=str(model), weights=weights)
         for model, weights in product(choices["model"], choices["weights"])
     ]
-
-
-@contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Keep Optuna's log to warnings: it announces every study on stderr."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)
