@@ -63,8 +63,14 @@ def format_evolve(rows: Iterable[tuple[Mapping[str, float], Hyp]]) -> str:
     for metrics, hyp in rows:
         values = [metrics[name] for name in METRICS.values()]
         values += [ANCHORS if value is None else value for value in vars(hyp).values()]
-        lines.append(",".join(f"{float(value)!r:>20}" for value in values))
+        lines.append(",".join(f"{_digits(float(value)):>20}" for value in values))
     return "\n".join(lines) + "\n"
+
+
+def _digits(value: float) -> str:
+    """A number as YOLOv5 writes it, unless that would change it."""
+    short = f"{value:.5g}"
+    return short if float(short) == value else repr(value)
 
 
 def write_evolve(study: optuna.Study, config: SweepConfig, space: Space, run_dir: Path) -> None:
