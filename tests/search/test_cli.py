@@ -27,7 +27,19 @@ from tests.search.test_results import add, finish_run
 from trainable.hyp import Hyp, read_hyp
 
 pytestmark = pytest.mark.timeout(60)
-COMMANDS = ("demo", "check", "prepare", "eda", "compare-splits", "sweep", "resume", "status", "export", "promote")
+COMMANDS = (
+    "demo",
+    "check",
+    "prepare",
+    "eda",
+    "compare-splits",
+    "sweep",
+    "resume",
+    "status",
+    "export",
+    "import",
+    "promote",
+)
 
 
 @pytest.fixture
