@@ -127,7 +127,7 @@ def _place(value: Any, distribution: BaseDistribution) -> float | str:  # noqa: 
         return 0.0
     if distribution.log:
         return math.log(max(value, low) / low) / math.log(high / low)
-    return (value - low) / (high - low)
+    return (float(value) - low) / (high - low)
 
 
 def are_near(one: Mapping[str, float | str], other: Mapping[str, float | str], distance: float) -> bool:

@@ -44,7 +44,7 @@ def _read(source: str) -> KnownSource:
     if is_uri(source):
         url, _, name = source.partition("#")
         return read_storage(url, name or None)
-    path, name = Path(source).absolute(), None
+    path, name = Path(source).absolute(), ""
     try:
         if not path.exists() and "#" in path.name:
             stem, _, name = path.name.rpartition("#")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
@@ -20,6 +20,8 @@ MEASURED = dict.fromkeys(METRICS.values(), 0.25)
 numbers = st.floats(min_value=0, max_value=1e9, allow_nan=False, allow_infinity=False)
 
 
+@pytest.mark.timeout(60)
+@settings(max_examples=50)
 @given(
     rows=st.lists(
         st.tuples(

@@ -85,6 +85,7 @@ def test_a_study_knows_all_of_its_configs(files: SweepFiles, how: str) -> None:
     assert snapshot(files.run) == before
 
 
+@pytest.mark.timeout(60)
 def test_a_study_behind_a_url_is_read_and_not_touched(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
     for name in ("pig", "cow"):
@@ -173,6 +174,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: str | 
         read_known(str(tmp_path / name))
 
 
+@pytest.mark.timeout(60)
 def test_several_goals_have_no_order(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/studies.db"
     optuna.create_study(storage=url, study_name="pareto", directions=["maximize", "minimize"])
