@@ -98,6 +98,19 @@ def test_within_the_noise_places_may_change() -> None:
     assert is_stable([], epsilon=0.0)
 
 
+@given(
+    losses=st.lists(st.lists(st.integers(0, 6), min_size=6, max_size=6), max_size=12),
+)
+@settings(deadline=None)
+def test_noise_is_the_90th_percentile_of_the_distances_of_all_pairs_that_changed_places_twice(
+    losses: list[list[int]],
+) -> None:
+    paper = Pasha((2, 6), 3, None)
+    paper.curves = {n: dict(enumerate(map(float, each), start=1)) for n, each in enumerate(losses)}
+    expected = paper.noise(list(paper.curves), 1)
+    assert noise(list(paper.curves.values()), top=6) == pytest.approx(expected)
+
+
 def test_noise_is_what_overtakes_to_and_fro() -> None:
     to_and_fro = [{1: 0.1, 2: 0.4, 3: 0.1}, {1: 0.2, 2: 0.3, 3: 0.15}]
     once = [{1: 0.1, 2: 0.3, 3: 0.4}, {1: 0.2, 2: 0.4, 3: 0.3}]

@@ -187,7 +187,13 @@ def test_a_trial_that_lost_its_worker_comes_before_one_that_is_promoted_and_both
     left.status = Trial.PENDING
     ray.on_trial_add(None, left)
     assert ray.choose_trial_to_run(None) is left
-    left.status = Trial.RUNNING
+    for trial in (left, new):
+        trial.status = Trial.RUNNING
+    ray.on_trial_error(None, new)
+    new.status = Trial.PENDING
+    ray.on_trial_add(None, new)
+    assert ray.choose_trial_to_run(None) is new
+    new.status = Trial.RUNNING
     assert ray.choose_trial_to_run(None) is paused
 
 

@@ -145,6 +145,16 @@ def test_ended_trials_count_and_are_never_promoted() -> None:
     assert rungs.waiting == {2: 1, 4: 1, 5: 1}
 
 
+def test_the_highest_rung_comes_first_and_who_reports_meanwhile_waits() -> None:
+    """After a resume, or with other rungs than before, more than one may be promotable at a time."""
+    rungs = Rungs((1, 3), 2)
+    rungs.load([Past(n, {1: 0.5 + n / 10, 3: 0.1 * n}, 3) for n in range(2)])
+    rungs.load([Past(n, {1: 0.9 - n / 100}, 1) for n in range(2, 4)])
+    assert list(rungs.promotables()) == [1, 2, 3]
+    assert rungs.record(4, 1, 0.95) is Decision.WAIT  # the best of its rung, but its worker takes trial 1
+    assert list(rungs.promotables()) == [1, 4, 2]
+
+
 def test_what_waits_at_no_rung_is_not_waiting() -> None:
     """The rungs of a resumed sweep may lie elsewhere, and a value there need not have been kept."""
     rungs = Rungs((2, 4), 2)
@@ -163,6 +173,9 @@ def test_a_worker_that_dies_before_the_checkpoint_is_kept_costs_the_trial_no_pla
     assert rungs.record(0, 1, 0.1) is Decision.GO_ON
     rungs.repeat(0)  # it does not wait: nothing to do
     assert rungs.record(0, 3, 0.6) is Decision.WAIT
+    rungs.repeat(0)
+    assert rungs.record(0, 2, 0.6) is Decision.GO_ON
+    assert rungs.record(0, 3, 0.9) is Decision.WAIT  # judged as before
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
