@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SHOWN_TRIALS = 15
 _REFRESH_S = 0.5
+_LARGE, _LARGE_REFRESH_S = 1000, 0.5
+"""A study of more trials than this is not read from end to end for every line, but so often at most."""
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
@@ -90,6 +92,8 @@ class ProgressCallback(Callback):
         self._settled_before = _settled(study.trials())
         self._started_at = time.monotonic()
         self._shown_at = 0.0
+        self._known: Progress | None = None
+        self._known_at = 0.0
 
     def setup(self, *args: object, **info: object) -> None:
         """Open the live table."""
@@ -135,6 +139,7 @@ class ProgressCallback(Callback):
 
     def on_experiment_end(self, trials: list[Trial], **info: object) -> None:
         """Leave the last table standing."""
+        self._known = None
         self._update(force=True)
         self.close()
 
@@ -152,13 +157,20 @@ class ProgressCallback(Callback):
         eta = (self._planned - settled) / pace if pace > 0 else None
         return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended)
 
+    def _recent(self) -> Progress:
+        """How far the sweep is now, or, where there are very many trials, was a moment ago."""
+        now = time.monotonic()
+        if self._known is None or len(self._known.trials) < _LARGE or now - self._known_at >= _LARGE_REFRESH_S:
+            self._known, self._known_at = self.progress(), now
+        return self._known
+
     def _update(self, *, force: bool = False) -> None:
         if self._live is None and self._on_progress is None:
             return
         if not force and time.monotonic() - self._shown_at < _REFRESH_S:
             return
         self._shown_at = time.monotonic()
-        progress = self.progress()
+        progress = self._recent()
         if self._live is not None:
             self._live.update(self._table(progress), refresh=True)
         if self._on_progress is not None:
@@ -173,7 +185,7 @@ class ProgressCallback(Callback):
         self._update(force=True)
         if self._console is None or self._live is not None:
             return
-        trial, progress = self._study.trial(number), self.progress()
+        trial, progress = self._study.trial(number), self._recent()
         if not trial.state.is_finished():
             self._say(f"trial {number} waits for a resume")
             return
@@ -189,7 +201,7 @@ class ProgressCallback(Callback):
         trial = self._study.trial(number)
         if is_paused(trial):
             reached = f"{_epochs(trial)} of {self._epochs} epochs, {_value(trial)}"
-            self._say(f"trial {number} waits after {reached} | {summary(self.progress())}")
+            self._say(f"trial {number} waits after {reached} | {summary(self._recent())}")
 
     def _author(self, number: int) -> str:
         return str(self._study.trial(number).user_attrs.get(AUTHOR_KEY, ""))

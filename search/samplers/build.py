@@ -18,6 +18,7 @@ from search.samplers._rng import derived_seed
 from search.samplers._selection import ParentRule
 from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.genetic import GeneticSampler
+from search.samplers.history import PausedAs
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.seeded import TrialSeededSampler
 from search.samplers.views import SharedView, ViewSampler
@@ -48,6 +49,8 @@ class TPEOptions(FrozenModel):
     """Keep away from what is running; Optuna's default since 5.0 (False before). Sweeps run in parallel."""
     max_trials: int = Field(default=300, ge=1)
     """Most trials that are modelled, 266 at least: the best 25 and a fixed sample of all others; see decision 25."""
+    paused_as: PausedAs = "running"
+    """What trials that wait at a rung are to it: ``running``, which it keeps away from, or ``pruned`` there."""
 
 
 class RandomOptions(FrozenModel):
@@ -140,7 +143,12 @@ def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[
         case GAOptions():
             return GeneticSampler(seed=seed, gains=gains, defaults=defaults, **options.model_dump())
         case TPEOptions():
-            seen = functools.partial(BoundedView, bound=options.max_trials, fewest_ended=options.n_startup_trials)
+            seen = functools.partial(
+                BoundedView,
+                bound=options.max_trials,
+                paused=options.paused_as,
+                fewest_ended=options.n_startup_trials,
+            )
             return TrialSeededSampler(functools.partial(_tpe, options, SharedView(seen)), seed=seed)
         case QMCOptions():
             # Its place in the sequence stands in the study, so it repeats without TrialSeededSampler; the first
@@ -154,7 +162,7 @@ def _tpe(options: TPEOptions, view: SharedView, seed: int) -> ViewSampler:
     with warnings.catch_warnings():
         # ``group`` is announced as experimental with each instance, and here each trial makes one.
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return ViewSampler(TPESampler(seed=seed, **options.model_dump(exclude={"max_trials"})), view)
+        return ViewSampler(TPESampler(seed=seed, **options.model_dump(exclude={"max_trials", "paused_as"})), view)
 
 
 def _qmc(options: QMCOptions, seed: int) -> QMCSampler:
