@@ -49,8 +49,27 @@ class DraftStorage(ForwardingStorage):
         self._study_id = study_id
         self._stream = stream
         self._draft: FrozenTrial | None = None
-        self.history = History(storage, study_id)
-        self.history.refresh()
+        self._history = History(storage, study_id)
+        self._history.refresh()
+
+    @property
+    def history(self) -> History:
+        """All trials as they are now; as they were when it was begun, while a trial is being drawn."""
+        if self._draft is None:
+            self._history.refresh()
+        return self._history
+
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial as it is now, by its number."""
+        return self._history.trial(number)
+
+    def trial_id(self, number: int) -> int:
+        """The id of a stored trial."""
+        return self._history.trial_id(number)
+
+    def discard(self) -> None:
+        """Forget the draft, if there is one."""
+        self._draft = None
 
     def store(self, trial_id: int) -> int:
         """Store a trial if it is the draft, in one record, and return its id there.
@@ -78,7 +97,6 @@ class DraftStorage(ForwardingStorage):
         """Begin a draft under the next number; a template is stored as it is."""
         if template_trial is not None:
             return self._storage.create_new_trial(study_id, template_trial)
-        self.history.refresh()
         self._draft = FrozenTrial(
             number=len(self.history.trials),
             trial_id=_DRAFT_ID,
@@ -105,7 +123,6 @@ class DraftStorage(ForwardingStorage):
         """The stored trials of the study."""
         if study_id != self._study_id:
             return self._storage.get_all_trials(study_id, deepcopy, states)
-        self.history.refresh()
         trials = list(self.history.of_states(states))
         return copy.deepcopy(trials) if deepcopy else trials
 
@@ -141,7 +158,7 @@ class DraftStorage(ForwardingStorage):
         refused: list[UpdateFinishedTrialError] = []
         while True:
             try:
-                self.history.refresh()
+                self._history.refresh()
                 break
             except UpdateFinishedTrialError as error:
                 refused.append(error)

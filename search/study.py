@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from search.config import SweepConfig
-    from search.samplers.history import History
     from search.space import Space
 
 DEFAULT = "default"
@@ -116,28 +115,30 @@ class SweepStudy:
 
     def trial(self, number: int) -> FrozenTrial:
         """One trial as the study has it now."""
-        return self._history().trials[number]
+        return self._storage.trial(number)
 
     def started(self) -> int:
         """How many trials were ever started, whatever became of them; imported results were started elsewhere."""
-        history = self._history()
+        history = self._storage.history
         return len(history.trials) - history.count(TrialState.WAITING) - self._own.results
 
     def failed(self) -> int:
         """How many trials ended as FAIL."""
-        return self._history().count(TrialState.FAIL)
+        return self._storage.history.count(TrialState.FAIL)
 
     def has_epochs(self) -> bool:
         """Whether any trial that was started here has finished an epoch."""
-        self._history()
-        return self._own.has_epochs
+        return bool(self._storage.history.trials) and self._own.has_epochs  # which follows the history
 
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.
 
         Where another driver took the number that a new one was drawn under, it has the next.
         """
-        return self._suggest(self._drawn.ask())
+        try:
+            return self._suggest(self._drawn.ask())
+        finally:
+            self._storage.discard()  # what a sampler's error has left
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
@@ -203,12 +204,8 @@ class SweepStudy:
             self.study.sampler.after_trial(self._drawn, trial, state, values)
             self._storage.set_trial_state_values(self._id(number), state, values)
 
-    def _history(self) -> History:
-        self._storage.history.refresh()
-        return self._storage.history
-
     def _id(self, number: int) -> int:
-        return self.trial(number)._trial_id  # noqa: SLF001  optuna names it nowhere else
+        return self._storage.trial_id(number)
 
     def _suggest(self, trial: Trial) -> FrozenTrial:
         with self._storage.together():

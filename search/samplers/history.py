@@ -56,8 +56,6 @@ class History:
         self._indices: weakref.WeakSet[Index] = weakref.WeakSet()
         self.visited = 0
         """How many trials were looked at so far: what keeping up to date has cost."""
-        self.has_epochs = False
-        """Whether any trial has ever reported a value."""
 
     @property
     def trials(self) -> Sequence[FrozenTrial]:
@@ -76,9 +74,25 @@ class History:
         """The trials in some states (None: in any), in their order; those that have not ended are at hand."""
         if states is None:
             return self._trials
+        if not any(self._states[state] for state in TrialState if state in states):
+            return []
         if not any(state in states for state in _ENDED):
             return [trial for number in sorted(self._open) if (trial := self._trials[number]).state in states]
         return [trial for trial in self._trials if trial.state in states]
+
+    def trial(self, number: int) -> FrozenTrial:
+        """One trial as the study has it now; a database is asked for that one alone."""
+        if self._changed is None and number < len(self._trials):
+            self._take(self._storage.get_trial(self.trial_id(number)))
+        else:
+            self.refresh()
+        return self._trials[number]
+
+    def trial_id(self, number: int) -> int:
+        """A trial's id in the storage, which never changes."""
+        if number >= len(self._trials):
+            self.refresh()
+        return self._trials[number]._trial_id  # noqa: SLF001  Optuna names it nowhere else
 
     def attach(self, index: Index) -> None:
         """Fill an index and keep it up to date for as long as somebody holds it."""
@@ -128,7 +142,6 @@ class History:
             self._trials[trial.number] = trial
             self._states[old.state] -= 1
         self._states[trial.state] += 1
-        self.has_epochs = self.has_epochs or bool(trial.intermediate_values)
         if trial.state.is_finished():
             self._open.pop(trial.number, None)
         else:
@@ -152,8 +165,9 @@ def history_of(study: Study, known: History | None) -> History:
     """Return the history of a study, up to date: the one that its storage keeps, the known one, or a new one."""
     # Study has no public name for its storage and its id; Optuna's own samplers take these two.
     storage, study_id = study._storage, study._study_id  # noqa: SLF001
-    history: History | None = getattr(storage, "history", None)
-    if history is None:
-        history = known if known is not None and known.of(storage, study_id) else History(storage, study_id)
+    kept: History | None = getattr(storage, "history", None)  # of a DraftStorage, which brings it up to date
+    if kept is not None:
+        return kept
+    history = known if known is not None and known.of(storage, study_id) else History(storage, study_id)
     history.refresh()
     return history

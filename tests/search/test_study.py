@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 import pytest
 import yaml
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
@@ -259,12 +260,36 @@ def test_together_works_on_any_storage(files: SweepFiles) -> None:
     assert (study.trial(number).value, study.started()) == (0.25, 1)
 
 
+def test_a_database_is_not_asked_for_all_trials_by_a_result(files: SweepFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, _ = open_tiny(files, study_storage=f"sqlite:///{files.folder}/study.db")
+    drawn = [study.draw().number for _ in range(3)]
+    asked: list[object] = []
+    real = study._storage._storage
+    get_all_trials = real.get_all_trials
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments)
+        return get_all_trials(*arguments, **options)
+
+    monkeypatch.setattr(real, "get_all_trials", counted)
+    for number in drawn:
+        with study.together():
+            study.report(number, 1, 0.5)
+            study.note(number, LAST, {"epoch": 1})
+        assert study.trial(number).intermediate_values == {1: 0.5}
+    study.finish(drawn[0], TrialState.COMPLETE, 0.5)
+    assert study.trial(drawn[0]).state == TrialState.COMPLETE
+    assert asked == []
+    study.draw()
+    assert len(asked) <= 4
+
+
 @pytest.mark.parametrize("ended", [20, 200])
 def test_what_a_trial_costs_does_not_grow_with_the_study(files: SweepFiles, ended: int) -> None:
     """A suggestion, an epoch and an end: trials that are looked at, records and syncs, whatever the number before."""
     study, _ = open_tiny(files, sampler={"members": ["ga", "tpe"]}, trials=10**6)
     study.draw()
-    space = {"lr0": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True)}
+    space: dict[str, BaseDistribution] = {"lr0": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True)}
     for _ in range(ended):
         study.study.add_trial(optuna.trial.create_trial(params={"lr0": 0.1}, distributions=space, value=0.5))
     history = study._storage.history

@@ -71,7 +71,6 @@ def test_it_is_the_study_whoever_writes(actions: list[tuple[str, int, bool]], is
         for state in TrialState:
             assert told(list(history.of_states([state]))) == told([t for t in trials if t.state == state])
             assert history.count(state) == sum(t.state == state for t in trials)
-        assert history.has_epochs == any(t.intermediate_values for t in trials)
 
 
 @pytest.mark.parametrize("is_journal", [True, False])

@@ -58,7 +58,7 @@ def trials_of(draw: st.DrawFn, max_size: int = 12) -> list[FrozenTrial]:
     return made
 
 
-def study_of(trials: Sequence[FrozenTrial], direction: str = "maximize") -> Study:
+def study_of(trials: Sequence[FrozenTrial], direction: Any = "maximize") -> Study:
     study = optuna.create_study(direction=direction)
     for trial in trials:
         study._storage.create_new_trial(study._study_id, template_trial=trial)
