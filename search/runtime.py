@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import InputError
 from search.config import ResourcesConfig
+from search.gpu_sharing import sharing
 from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
 
@@ -80,6 +81,26 @@ def gpus_per_trial(resources: ResourcesConfig) -> float:
 def largest_node_cpus() -> float:
     """CPU cores of the node that has most of them."""
     return max(float(node["Resources"].get("CPU", 0)) for node in _alive())
+
+
+class NodeSlots(NamedTuple):
+    """How many trials a node takes at a time."""
+
+    node_id: str
+    trials: int
+
+
+def node_slots(resources: ResourcesConfig) -> list[NodeSlots]:
+    """The nodes that can hold a trial, the one that holds most of them first."""
+    gpus = gpus_per_trial(resources)
+    found = []
+    for node in _nodes_for(resources):
+        room = [int(node["Resources"]["CPU"] / resources.cpus)]
+        if gpus:
+            total = node["Resources"]["GPU"]
+            room.append(int(total) * sharing(gpus) if gpus < 1 else int(total / gpus))
+        found.append(NodeSlots(node["NodeID"], min(room)))
+    return sorted(found, key=lambda slots: -slots.trials)
 
 
 def check_resources(resources: ResourcesConfig, *, growing: bool) -> None:
