@@ -161,8 +161,9 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         finally:
             shown.close()
         keeper.settle()
-        cut_short = _is_cut_short(interrupt, searcher, study, target)
-        ended = guard.ended() if not cut_short and _is_unfinished(study, target) else None
+        unfinished = _is_unfinished(study, target)
+        cut_short = unfinished and (interrupt.requested or searcher.error is not None)
+        ended = guard.ended() if unfinished and not cut_short else None
         result = conclude(sweep, study, interrupted=cut_short, ended=ended)
     if isinstance(searcher.error, DataMissingError | ImageError):
         reason = str(searcher.error).rstrip(".")
@@ -201,10 +202,6 @@ def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
 
 def _retention(config: SweepConfig) -> RetentionRule:
     return RetentionRule(config.mode, config.keep_best_checkpoints, config.max_paused_checkpoints)
-
-
-def _is_cut_short(interrupt: Interrupt, searcher: StudySearcher, study: SweepStudy, target: int) -> bool:
-    return _is_unfinished(study, target) and (interrupt.requested or searcher.error is not None)
 
 
 def _is_unfinished(study: SweepStudy, target: int) -> bool:

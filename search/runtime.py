@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import ray
 from ray._private.authentication.authentication_utils import is_token_auth_enabled
@@ -83,24 +83,16 @@ def largest_node_cpus() -> float:
     return max(float(node["Resources"].get("CPU", 0)) for node in _alive())
 
 
-class NodeSlots(NamedTuple):
-    """How many trials a node takes at a time."""
-
-    node_id: str
-    trials: int
-
-
-def node_slots(resources: ResourcesConfig) -> list[NodeSlots]:
-    """The nodes that can hold a trial, the one that holds most of them first."""
+def node_slots(resources: ResourcesConfig) -> list[tuple[str, int]]:
+    """The ids of the nodes that can hold a trial, and how many at a time; the one that holds most of them first."""
     gpus = gpus_per_trial(resources)
     found = []
     for node in _nodes_for(resources):
-        room = [int(node["Resources"]["CPU"] / resources.cpus)]
+        room, total = int(node["Resources"]["CPU"] / resources.cpus), node["Resources"].get("GPU", 0)
         if gpus:
-            total = node["Resources"]["GPU"]
-            room.append(int(total) * sharing(gpus) if gpus < 1 else int(total / gpus))
-        found.append(NodeSlots(node["NodeID"], min(room)))
-    return sorted(found, key=lambda slots: -slots.trials)
+            room = min(room, int(total) * sharing(gpus) if gpus < 1 else int(total / gpus))
+        found.append((node["NodeID"], room))
+    return sorted(found, key=lambda node: -node[1])
 
 
 def check_resources(resources: ResourcesConfig, *, growing: bool) -> None:

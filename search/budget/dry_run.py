@@ -178,12 +178,12 @@ def _estimate(sweep: Sweep, options: Options) -> Estimate:
     if not nodes:
         raise InputError("resources: no node of the cluster can hold a trial now: start one, or ask for less.")
     most = min(config.max_concurrent or config.trials, config.trials)
-    slots = min(sum(node.trials for node in nodes), most)
-    measured_on = nodes[0]._replace(trials=min(nodes[0].trials, most))
+    slots = min(sum(room for _, room in nodes), most)
+    node, room = nodes[0]
     gpus = runtime.gpus_per_trial(config.resources)
     start = config.start(sweep.space)
     resources = {"num_cpus": config.resources.cpus, "num_gpus": gpus}
-    found = measure(measured_on, resources, options.trainable, _trial_config(sweep, start))
+    found = measure(node, min(room, most), resources, options.trainable, _trial_config(sweep, start))
     costs = Costs(found.start_seconds, found.restart_seconds, found.epoch_seconds + found.checkpoint_seconds)
     simulated = SimulatedSweep(config.scheduler, config.epochs, config.trials, slots)
     searched = {name: start[name] for name in COSTLY if name in start}

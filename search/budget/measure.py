@@ -19,7 +19,6 @@ from ray.air.constants import TIME_THIS_ITER_S
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import HypsweepError, InputError, WorkFailedError
-from search.runtime import NodeSlots
 from search.study import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
 from trainable.failures import FAILURE
 
@@ -64,13 +63,19 @@ class Measured:
 
 
 def measure(
-    slots: NodeSlots, resources: Mapping[str, float], trainable: type[tune.Trainable] | None, config: dict[str, Any]
+    node: str,
+    at_a_time: int,
+    resources: Mapping[str, float],
+    trainable: type[tune.Trainable] | None,
+    config: dict[str, Any],
 ) -> Measured:
     """Measure a trial on a node.
 
     Args:
-        slots:
-            The node, and how many trials it takes at a time.
+        node:
+            Ray's id of the node.
+        at_a_time:
+            How many trials to measure together there.
         resources:
             ``num_cpus`` and ``num_gpus`` of one trial.
         trainable:
@@ -81,14 +86,14 @@ def measure(
     Raises:
         InputError, WorkFailedError: The training would fail; its own sentence.
     """
-    where = NodeAffinitySchedulingStrategy(slots.node_id, soft=False)
+    where = NodeAffinitySchedulingStrategy(node, soft=False)
     # A process of its own each, which ends with what it holds, as that of a slot's first trial begins.
     options: dict[str, Any] = {"max_retries": 0, "max_calls": 1, "scheduling_strategy": where, **resources}
     task: Any = ray.remote(**options)
     images = {"seconds": 0.0, "bytes": 0}
     if trainable is None:
         images = _ask(task(_images), 1, config)[0][1]
-    found = _ask(task(_trial), slots.trials, trainable, config)
+    found = _ask(task(_trial), at_a_time, trainable, config)
     return _mean(found, images)
 
 
