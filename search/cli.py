@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
@@ -19,6 +19,9 @@ from rich.console import Console
 from data_prep.errors import HypsweepError, StoppedError
 from search.data_cli import add_data_commands
 from search.known.use import As
+
+if TYPE_CHECKING:
+    from search.config import SweepConfig
 
 app = typer.Typer(
     name="hypsweep",
@@ -77,13 +80,22 @@ def sweep(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a dotted key, e.g. train.epochs=20."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Measure an epoch, say what the sweep will take, and end.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run: one JSON object on stdout.")] = False,
     address: Address = None,
 ) -> None:
     """Search the hyperparameters."""
     from search.config import load_sweep_config
     from search.display import sweep_options, sweep_summary
 
+    if as_json and not dry_run:
+        raise click.UsageError("--json goes with --dry-run alone", click.get_current_context())
     console, loaded = Console(), load_sweep_config(config, set_ or ())
+    if dry_run:
+        _show_estimate(console, loaded, out or Path("runs") / loaded.name, address, as_json=as_json)
+        return
     from search.sweep import run_sweep  # loads Ray, which takes seconds; a wrong config is said before
 
     result = run_sweep(loaded, out or Path("runs") / loaded.name, sweep_options(console, address))
@@ -95,14 +107,18 @@ def sweep(
 def resume(
     run: Run,
     trials: Annotated[int | None, typer.Option(help="Trials to add to those that were planned.")] = None,
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A new budget, e.g. hours=12; what was spent before counts."),
+    ] = None,
     address: Address = None,
 ) -> None:
-    """Go on with a sweep after a crash or Ctrl-C, or add trials to a finished one."""
+    """Go on with a sweep after a crash or Ctrl-C, add trials to a finished one, or give it a larger budget."""
     from search.display import sweep_options, sweep_summary
     from search.sweep import resume_sweep
 
     console = Console()
-    result = resume_sweep(run, trials, sweep_options(console, address))
+    result = resume_sweep(run, trials, sweep_options(console, address), budget or ())
     sweep_summary(console, result)
     _exit_if_interrupted(result.interrupted)
 
@@ -247,6 +263,18 @@ def _end(error: BaseException, message: str, code: int, *, debug: bool) -> None:
 def _exit_if_interrupted(interrupted: bool) -> None:
     if interrupted:
         sys.exit(StoppedError.exit_code)  # no `typer.Exit`: the summary has said it
+
+
+def _show_estimate(console: Console, config: SweepConfig, out: Path, address: str | None, *, as_json: bool) -> None:
+    from search.budget.display import estimate_table
+    from search.budget.dry_run import dry_run
+    from search.display import sweep_options
+
+    found = dry_run(config, out, sweep_options(console, address))
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        estimate_table(console, found)
 
 
 def _print_json(values: dict[str, Any]) -> None:

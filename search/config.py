@@ -24,6 +24,7 @@ from pydantic import (
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.validation import ConfigPath, FrozenModel, describe
+from search.budget.config import BudgetConfig
 from search.known.config import KnownConfig
 from search.paths import PathOrUri, absolute
 from search.samplers import SamplerConfig
@@ -77,6 +78,8 @@ class SweepConfig(_Frozen):
     """Whether more or less of ``metric`` is better."""
     trials: int = Field(default=30, ge=1)
     """How many trials the sweep starts, the default hyp as trial 0 included."""
+    budget: BudgetConfig = BudgetConfig()
+    """What else ends the sweep, before it has all its trials: epochs, hours, GPU hours, a target, a plateau."""
     seed: int = Field(default=0, ge=0)
     """Seed of the samplers (``train.seed`` is the one of the trainings)."""
     resources: ResourcesConfig = ResourcesConfig()
@@ -199,6 +202,8 @@ class SweepConfig(_Frozen):
         """
         values = self.model_dump(mode="json", exclude_none=True)
         values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(self, name) is None}
+        if not self.budget.names:
+            del values["budget"]
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
         if not self.start_from:
             del values["start_from"]

@@ -52,7 +52,12 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, str(smaller))
     if result.interrupted:
         say(console, f"stopped before its end; go on with: {result.resume_command}")
-    elif result.best is not None and not promoted:
+    if result.ended is not None:
+        more = (
+            "" if result.ended.final else f"; go on with: {result.resume_command} --budget {result.ended.budget}=MORE"
+        )
+        say(console, f"ended: {result.ended.sentence}{more}")
+    if not result.interrupted and result.best is not None and not promoted:
         say(console, f"finish it:   hypsweep promote {result.run_dir}")
 
 
@@ -144,6 +149,8 @@ def status_table(console: Console, status: SweepStatus) -> None:
         if count
     )
     say(console, f"{_counts(status.states)}{waiting}; {status.planned} planned; {run}{more}")
+    if status.budget:
+        say(console, f"budget: {', '.join(map(str, status.budget))}")
     if status.usage is not None and status.usage.trials:
         say(console, f"checkpoints: {status.usage}")
     if status.best is not None:

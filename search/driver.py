@@ -16,6 +16,9 @@ from ray.tune.schedulers import TrialScheduler
 
 from data_prep.errors import DataMissingError, ImageError, WorkFailedError
 from search import checkpoints, runtime
+from search.budget.end import Ended, close_for_good
+from search.budget.guard import BudgetGuard, build_guard
+from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config import SweepConfig
 from search.crashes import CRASH, CrashReasons
 from search.gpu_advice import GpuAdvice
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
     from rich.console import Console
 
-_KEPT_CHECKPOINTS = 2  # per trial at work: the newest may be cut off by a kill
+KEPT_CHECKPOINTS = 2  # per trial at work: the newest may be cut off by a kill
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class SweepResult:
             Trials that GPU memory did not let have the batch that was asked for.
         usage:
             What the sweep's checkpoints take; None where their storage cannot be listed.
+        ended:
+            The budget that ended the sweep before it had all its trials; None: none did.
     """
 
     run_dir: Path
@@ -69,6 +74,7 @@ class SweepResult:
     path: str = "fast"
     smaller_batches: tuple[SmallerBatch, ...] = ()
     usage: Usage | None = None
+    ended: Ended | None = None
 
     @property
     def resume_command(self) -> str:
@@ -130,16 +136,17 @@ class Sweep:
 
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
-    root, crashes = sweep.root(study), CrashReasons()
+    root, crashes, guard = sweep.root(study), CrashReasons(), build_guard(sweep.config, study)
     plan = _plan(sweep, target)
     rungs = build_rungs(sweep.config.scheduler, plan, study.trials())
-    searcher = StudySearcher(study, plan, _finder(root, plan.epochs), crashes.crash, rungs)
-    scheduler = build_scheduler(sweep.config.scheduler, plan, study.trials(), rungs=rungs, desk=searcher)
+    searcher = StudySearcher(study, plan, _finder(root, plan.epochs), crashes.crash, rungs, guard)
+    judge = build_scheduler(sweep.config.scheduler, plan, study.trials(), rungs=rungs, desk=searcher)
+    scheduler = BudgetScheduler(judge, guard)
     keeper = CheckpointKeeper(root, study, _retention(sweep.config))
-    shown = ProgressCallback(study, target, sweep.config.epochs, options.console, options.on_progress)
-    with interruptible(options.say) as interrupt:
-        stopper = SweepStopper(sweep.config.metric, _end_asked(sweep, searcher, interrupt))
-        callbacks = [crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
+    shown = ProgressCallback(study, target, sweep.config.epochs, options.console, options.on_progress, guard)
+    with interruptible(options.say) as interrupt, guard.running():
+        stopper = SweepStopper(sweep.config.metric, _end_asked(sweep, searcher, interrupt, guard))
+        callbacks = [BudgetCallback(guard), crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
             _tuner(sweep, searcher, scheduler, _run_config(sweep.config, root, stopper, callbacks), options).fit()
@@ -154,7 +161,10 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         finally:
             shown.close()
         keeper.settle()
-        result = conclude(sweep, study, interrupted=_is_cut_short(interrupt, searcher, study, target))
+        unfinished = _is_unfinished(study, target)
+        cut_short = unfinished and (interrupt.requested or searcher.error is not None)
+        ended = guard.ended() if unfinished and not cut_short else None
+        result = conclude(sweep, study, interrupted=cut_short, ended=ended)
     if isinstance(searcher.error, DataMissingError | ImageError):
         reason = str(searcher.error).rstrip(".")
         raise type(searcher.error)(f"{reason}. When that is done, {_resume(sweep)}.") from searcher.error
@@ -167,7 +177,7 @@ def _resume(sweep: Sweep) -> str:
     return f"go on with `hypsweep resume {sweep.run_dir}`"
 
 
-def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt) -> Callable[[], bool]:
+def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt, guard: BudgetGuard) -> Callable[[], bool]:
     """Whether the sweep is to end before its last trial."""
     watch = runtime.NodeWatch()
 
@@ -177,7 +187,7 @@ def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt) -> C
                 f"{sweep.run_dir}: Ray on this machine has died (out of memory? see "
                 f"/tmp/ray/session_latest/logs/raylet.out); {_resume(sweep)}."
             )
-        return interrupt.requested or searcher.error is not None
+        return interrupt.requested or searcher.error is not None or guard.over()
 
     return should_end
 
@@ -194,9 +204,8 @@ def _retention(config: SweepConfig) -> RetentionRule:
     return RetentionRule(config.mode, config.keep_best_checkpoints, config.max_paused_checkpoints)
 
 
-def _is_cut_short(interrupt: Interrupt, searcher: StudySearcher, study: SweepStudy, target: int) -> bool:
-    unfinished = study.started() < target or bool(study.trials(TrialState.RUNNING))
-    return unfinished and (interrupt.requested or searcher.error is not None)
+def _is_unfinished(study: SweepStudy, target: int) -> bool:
+    return study.started() < target or bool(study.trials(TrialState.RUNNING))
 
 
 def _plan(sweep: Sweep, target: int) -> TrialPlan:
@@ -210,6 +219,7 @@ def _plan(sweep: Sweep, target: int) -> TrialPlan:
         mode=config.mode,
         trials=target,
         max_concurrent=config.max_concurrent,
+        gpus=runtime.gpus_per_trial(config.resources),
     )
 
 
@@ -230,7 +240,7 @@ def _run_config(
         stop=stopper,
         callbacks=callbacks,
         verbose=0,  # search/progress.py reports
-        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=_KEPT_CHECKPOINTS),
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=KEPT_CHECKPOINTS),
         failure_config=tune.FailureConfig(max_failures=config.max_failures),
     )
 
@@ -264,9 +274,11 @@ def _detection() -> type[tune.Trainable]:
     return DetectionTrainable
 
 
-def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool) -> SweepResult:
+def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended | None = None) -> SweepResult:
     """Close what Ray lost, unless a resume will go on with it, and write the results."""
-    if not interrupted:
+    if ended is not None and ended.final:
+        close_for_good(study, ended)
+    elif not interrupted and ended is None:
         for trial in study.trials(TrialState.RUNNING):
             if is_paused(trial):
                 study.finish(trial.number, TrialState.PRUNED)
@@ -282,4 +294,5 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool) -> SweepResu
         path=sweep.config.settings().path,
         smaller_batches=smaller_batches(study.study, sweep.config),
         usage=checkpoint_usage(sweep.root(study)),
+        ended=ended,
     )

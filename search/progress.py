@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from search.budget.report import BudgetState, seconds_left
 from search.known.marks import is_result
 from search.results import BestTrial, best_trial
 from search.samplers import AUTHOR_KEY
@@ -24,6 +25,8 @@ from search.study import BEST, FAILURE, LAST, SweepStudy, is_paused
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
+
+    from search.budget.guard import BudgetGuard
 
 _SHOWN_TRIALS = 15
 _REFRESH_S = 0.5
@@ -48,7 +51,12 @@ class Progress:
         best:
             The best trial so far.
         eta_seconds:
-            Time left at the pace at which trials end or come to wait in this run; None before the first has.
+            Time left, at the pace at which trials end or come to wait in this run, until all have or the nearest budget
+            is used up; None before the first has.
+        paused:
+            How many trials wait at a rung.
+        budget:
+            How far each budget is used.
     """
 
     trials: tuple[FrozenTrial, ...]
@@ -57,6 +65,7 @@ class Progress:
     best: BestTrial | None
     eta_seconds: float | None
     paused: int = 0
+    budget: tuple[BudgetState, ...] = ()
 
 
 class ProgressCallback(Callback):
@@ -73,6 +82,8 @@ class ProgressCallback(Callback):
             Where to; None prints nothing.
         on_progress:
             Called whenever a trial has reported or ended, for a notebook's own display.
+        guard:
+            Keeps the budget; None: there is none.
     """
 
     def __init__(
@@ -82,12 +93,15 @@ class ProgressCallback(Callback):
         epochs: int,
         console: Console | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        guard: BudgetGuard | None = None,
     ) -> None:
         self._study = study
         self._planned = planned
         self._epochs = epochs
         self._console = console
         self._on_progress = on_progress
+        self._guard = guard
+        self._spent_before = guard.states() if guard else ()
         self._live: Live | None = None
         self._settled_before = _settled(study.trials())
         self._started_at = time.monotonic()
@@ -153,9 +167,13 @@ class ProgressCallback(Callback):
         """How far the sweep is now."""
         trials = tuple(t for t in self._study.trials() if t.state != TrialState.WAITING)
         ended, settled = sum(t.state in _ENDED and not is_result(t) for t in trials), _settled(trials)
-        pace = (settled - self._settled_before) / max(time.monotonic() - self._started_at, 1e-9)
-        eta = (self._planned - settled) / pace if pace > 0 else None
-        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended)
+        elapsed = max(time.monotonic() - self._started_at, 1e-9)
+        pace = (settled - self._settled_before) / elapsed
+        spent = self._guard.states() if self._guard else ()
+        left = [seconds_left(before, now, elapsed) for before, now in zip(self._spent_before, spent, strict=True)]
+        left.append((self._planned - settled) / pace if pace > 0 else None)
+        eta = min((each for each in left if each is not None), default=None)
+        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended, spent)
 
     def _recent(self) -> Progress:
         """How far the sweep is now, or, where there are very many trials, was a moment ago."""
@@ -226,7 +244,7 @@ class ProgressCallback(Callback):
 def summary(progress: Progress) -> str:
     """One line: trials, the best so far, time left."""
     paused = f" ({progress.paused} more paused)" if progress.paused else ""
-    parts = [f"{progress.ended}/{progress.planned} trials{paused}"]
+    parts = [f"{progress.ended}/{progress.planned} trials{paused}", *map(str, progress.budget)]
     if progress.best is not None:
         best = progress.best
         parts.append(f"best {best.value:.4g} (trial {best.trial.number}, epoch {best.epoch})")

@@ -24,6 +24,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import InputError
 from search.config import ResourcesConfig
+from search.gpu_sharing import sharing
 from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
 
@@ -80,6 +81,18 @@ def gpus_per_trial(resources: ResourcesConfig) -> float:
 def largest_node_cpus() -> float:
     """CPU cores of the node that has most of them."""
     return max(float(node["Resources"].get("CPU", 0)) for node in _alive())
+
+
+def node_slots(resources: ResourcesConfig) -> list[tuple[str, int]]:
+    """The ids of the nodes that can hold a trial, and how many at a time; the one that holds most of them first."""
+    gpus = gpus_per_trial(resources)
+    found = []
+    for node in _nodes_for(resources):
+        room, total = int(node["Resources"]["CPU"] / resources.cpus), node["Resources"].get("GPU", 0)
+        if gpus:
+            room = min(room, int(total) * sharing(gpus) if gpus < 1 else int(total / gpus))
+        found.append((node["NodeID"], room))
+    return sorted(found, key=lambda node: -node[1])
 
 
 def check_resources(resources: ResourcesConfig, *, growing: bool) -> None:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from optuna.trial import FrozenTrial, TrialState
 from ray.air.constants import TIME_THIS_ITER_S
@@ -32,8 +32,11 @@ from search.samplers.keys import PAUSED_KEY
 from search.schedulers.keys import TIME_ATTR
 from search.schedulers.rungs import Rungs
 from search.space import Space
-from search.study import BEST, GPU_PEAK, LAST, SweepStudy
+from search.study import BEST, GPU_PEAK, GPU_SECONDS, LAST, SweepStudy
 from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
+
+if TYPE_CHECKING:
+    from search.budget.guard import BudgetGuard
 
 HOPELESS = 3
 """So many failed trials without a single epoch among all trials end a sweep; diverged ones alone do not."""
@@ -59,6 +62,8 @@ class TrialPlan:
     """Trials that the study shall have in the end."""
     max_concurrent: int | None = None
     """Most trials at work at a time, not counting those that wait at a rung; None leaves it to the resources."""
+    gpus: float = 0.0
+    """GPUs of one trial."""
 
     def trial_config(self, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets."""
@@ -90,6 +95,8 @@ class StudySearcher(Searcher):
             Why Ray gave up on a trial, by Ray's id.
         rungs:
             Where trials wait; None where the scheduler never pauses one.
+        guard:
+            Keeps the budget; None: there is none.
 
     Attributes:
         error:
@@ -104,6 +111,7 @@ class StudySearcher(Searcher):
         find_checkpoint: Callable[[int], str | None],
         crash_of: Callable[[str], Crash],
         rungs: Rungs | None = None,
+        guard: BudgetGuard | None = None,
     ) -> None:
         super().__init__(metric=plan.metric, mode=plan.mode)
         self._study = study
@@ -116,6 +124,7 @@ class StudySearcher(Searcher):
         self._left_waiting = deque(trial for trial in left if self._waits(trial.number))
         self._left_running = deque(trial for trial in left if not self._waits(trial.number))
         self._begun = frozenset(trial.number for trial in self._left_running)
+        self._guard = guard
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
         self._parked: set[int] = set()
@@ -129,11 +138,16 @@ class StudySearcher(Searcher):
         """
         if self._left_waiting:
             return self._hand_out(trial_id, self._left_waiting.popleft(), None)
+        if self._guard is not None and not self._guard.may_begin():
+            # One that is at work may fail and leave its epoch to another.
+            return None if self._guard.any_at_work() else cast("dict[str, Any]", Searcher.FINISHED)
         promotable = 0 if self._rungs is None else sum(1 for _ in self._rungs.promotables())
         if not self._has_room_for(1 if self._left_running else 1 + promotable):
             return None
         trial = self._next_left() or self._next_new()
         if trial is not None:
+            if self._guard is not None:
+                self._guard.reserve(trial.number)
             checkpoint = self._find_checkpoint(trial.number) if trial.user_attrs.get(LAST) else None
             return self._hand_out(trial_id, trial, checkpoint)
         if self._rungs is not None and (promotable or self._at_work()):
@@ -248,6 +262,10 @@ class StudySearcher(Searcher):
             self._fail(number, crash.reason, crash.kind)
         elif result and result.get(FAILURE_KIND) in SHARED:
             self._halt(str(result[FAILURE]), str(result[FAILURE_KIND]))
+        elif result and self._guard is not None and self._guard.holds(number):
+            self._record(number, result)
+            self._guard.put_back(number)
+            self._left_running.append(self._study.trial(number))  # RUNNING: it waits for more budget
         elif not result and self._study.trial(number).intermediate_values:  # paused, and never gone on with
             self._study.finish(number, TrialState.PRUNED)
         else:
@@ -289,7 +307,7 @@ class StudySearcher(Searcher):
         self._note_pause(trial)
         last = trial.user_attrs.get(LAST, {})
         newest = {"epoch": epoch, "metrics": metrics} if epoch > last.get("epoch", 0) else {}
-        self._study.note(number, LAST, {**last, **newest, **_spent(last, result)})
+        self._study.note(number, LAST, {**last, **newest, **_spent(last, result, self._plan.gpus)})
         best, value = trial.user_attrs.get(BEST), trial.intermediate_values.get(epoch, metrics[self._plan.metric])
         if best is None or self._study.better(value, best["metrics"][self._plan.metric]):
             self._study.note(number, BEST, {"epoch": epoch, "metrics": metrics})
@@ -321,11 +339,14 @@ class StudySearcher(Searcher):
             )
 
 
-def _spent(last: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+def _spent(last: Mapping[str, Any], result: Mapping[str, Any], gpus: float) -> dict[str, Any]:
     """What a trial took, this epoch included: seconds, epochs, and GPU memory where there is a GPU."""
+    seconds = result.get(TIME_THIS_ITER_S, 0.0)
     spent = {
-        "seconds": last.get("seconds", 0.0) + result.get(TIME_THIS_ITER_S, 0.0),
+        "seconds": last.get("seconds", 0.0) + seconds,
         "epochs_run": last.get("epochs_run", last.get("epoch", 0)) + 1,
     }
+    if gpus:
+        spent[GPU_SECONDS] = last.get(GPU_SECONDS, 0.0) + seconds * gpus
     peaks = [peak for peak in (last.get(GPU_PEAK), result.get(GPU_PEAK)) if peak]
     return {**spent, GPU_PEAK: int(max(peaks))} if peaks else spent

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from optuna.trial import TrialState
 
+from search.budget.report import BudgetState, read_states
 from search.known.marks import is_result
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
 from search.storage import Usage, checkpoint_root, checkpoint_usage
@@ -46,6 +47,8 @@ class SweepStatus:
             Trials that GPU memory did not let have the batch that was asked for.
         usage:
             What the sweep's checkpoints take; None where their storage cannot be listed.
+        budget:
+            How far each budget is used.
     """
 
     run_dir: Path
@@ -62,6 +65,7 @@ class SweepStatus:
     path: str
     smaller_batches: tuple[SmallerBatch, ...]
     usage: Usage | None
+    budget: tuple[BudgetState, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -100,6 +104,7 @@ class SweepStatus:
             "epochs_run": self.epochs_run,
             "epochs_repeated": self.epochs_repeated,
             "checkpoints": self.usage.as_dict() if self.usage else None,
+            "budget": [each.as_dict() for each in self.budget],
             "smaller_batches": [each._asdict() for each in self.smaller_batches],
             "trials": self.rows(),
         }
@@ -134,6 +139,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         path=config.settings().path,
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
+        budget=read_states(config.budget, study),
     )
 
 

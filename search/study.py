@@ -58,6 +58,8 @@ BATCH_SIZE = "batch_size"
 """Key of a result: images per forward pass that the epoch ended with; fewer than asked for where memory was short."""
 GPU_PEAK = "gpu_memory_peak"
 """Key of a result: largest GPU memory of the training so far, in bytes; absent on a CPU."""
+GPU_SECONDS = "gpu_seconds"
+"""Key in ``last``: the trial's ``seconds``, each times the GPUs that it occupied."""
 GPU_TOTAL = "gpu_memory_total"
 """Key of a result: memory of that GPU, in bytes."""
 

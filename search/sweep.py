@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
+from search.budget.guard import BudgetGuard
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.driver import Options, Sweep, SweepResult, conclude, drive
 from search.importing import check_start_from, start_from
@@ -54,10 +55,10 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     """
     options = options or Options()
     sweep = Sweep(config, Path(out).absolute())
-    _refuse_used_folder(sweep)
+    refuse_used_folder(sweep)
     check_start_from(config, sweep.space)
-    with _new_folder(sweep.run_dir), driver_lock(sweep.run_dir), quiet_optuna(), runtime.ray_runtime(options.address):
-        _check_machines(sweep, options)
+    with new_folder(sweep.run_dir), driver_lock(sweep.run_dir), quiet_optuna(), runtime.ray_runtime(options.address):
+        check_machines(sweep, options)
         for name, text in config.files().items():
             write_text(sweep.run_dir / name, text)
         study = sweep.open(new=True)
@@ -72,7 +73,12 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
             raise
 
 
-def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Options | None = None) -> SweepResult:
+def resume_sweep(
+    run_dir: str | Path,
+    trials: int | None = None,
+    options: Options | None = None,
+    budget: Sequence[str] = (),
+) -> SweepResult:
     """Go on with a sweep after a crash or Ctrl-C, or extend a finished one.
 
     Args:
@@ -82,6 +88,8 @@ def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Option
             How many trials to add to those that were planned; None adds none.
         options:
             How it is run.
+        budget:
+            ``key=value`` each: what the whole budget is from now on, earlier drivers included; kept in ``sweep.yaml``.
 
     Raises:
         InputError: The folder holds no sweep, another driver is at work in it, or ``trials`` is below 1.
@@ -93,15 +101,20 @@ def resume_sweep(run_dir: str | Path, trials: int | None = None, options: Option
         raise InputError(f"--trials {trials}: give the number of trials to add, at least 1.")
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep, or start one.")
-    sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML), run_dir)
+    sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML, _budget_overrides(budget)), run_dir)
     with driver_lock(run_dir), quiet_optuna():
         study = sweep.open(new=False)
         _start_from(sweep, study, options)  # what a kill kept from being brought in
         target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
+        if budget:
+            write_text(run_dir / SWEEP_YAML, sweep.config.files()[SWEEP_YAML])
         if study.started() >= target and not study.trials(TrialState.RUNNING):
             return conclude(sweep, study, interrupted=False)
+        ended = BudgetGuard(sweep.config.budget, study).ended()
+        if ended is not None:
+            return conclude(sweep, study, interrupted=False, ended=ended)
         with runtime.ray_runtime(options.address):
-            _check_machines(sweep, options)
+            check_machines(sweep, options)
             study.study.set_user_attr(_TARGET, target)
             return drive(sweep, study, target, options)
 
@@ -112,7 +125,14 @@ def _start_from(sweep: Sweep, study: SweepStudy, options: Options) -> None:
             options.say(line)
 
 
-def _refuse_used_folder(sweep: Sweep) -> None:
+def _budget_overrides(budget: Sequence[str]) -> list[str]:
+    for each in budget:
+        if "=" not in each:
+            raise InputError(f"--budget {each}: write KEY=VALUE, for example hours=12.")
+    return [f"budget.{each}" for each in budget]
+
+
+def refuse_used_folder(sweep: Sweep) -> None:
     run_dir = sweep.run_dir
     held = run_dir / SWEEP_YAML
     if not held.exists():
@@ -132,27 +152,38 @@ def _refuse_used_folder(sweep: Sweep) -> None:
 
 
 @contextmanager
-def _new_folder(run_dir: Path) -> Iterator[None]:
-    """Make a sweep's folder; if the input turns out wrong, what was there before is all that is left."""
+def new_folder(run_dir: Path, *, keep: bool = True) -> Iterator[None]:
+    """Make a sweep's folder; if the input turns out wrong, what was there before is all that is left.
+
+    Args:
+        run_dir:
+            The folder.
+        keep:
+            False: that is all that is left in any case.
+    """
     before = set(run_dir.iterdir()) if run_dir.is_dir() else set()
     made = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     try:
         (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{run_dir}: cannot be made ({error.strerror}); choose another folder.") from error
+    is_left = keep
     try:
         yield
     except _RESUMABLE:
         raise
     except InputError:
-        for path in set(run_dir.iterdir()) - before:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for folder in made:  # the innermost first
-            folder.rmdir()
+        is_left = False
         raise
+    finally:
+        if not is_left:
+            for path in set(run_dir.iterdir()) - before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for folder in made:  # the innermost first
+                folder.rmdir()
 
 
-def _check_machines(sweep: Sweep, options: Options) -> None:
+def check_machines(sweep: Sweep, options: Options) -> None:
     """Check that trials fit on a node and find there what they need."""
     config = sweep.config
     paths = {"data": str(config.data)}

@@ -99,6 +99,7 @@ class PromotingScheduler(FIFOScheduler):
         self._trials[number] = trial
         if number in self._rungs.waiting:
             trial.set_status(Trial.PAUSED)  # type: ignore[no-untyped-call]  # Ray files it by this, after this hook
+            trial.init_local_path()  # type: ignore[no-untyped-call]  # in the end Ray asks even those that never ran
             self._saving.add(number)
         elif crashed or self._desk.has_begun(number):
             self._first.append(number)

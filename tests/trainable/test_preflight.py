@@ -9,7 +9,7 @@ import pytest
 from data_prep.errors import InputError
 from trainable.downloads import weights_folder
 from trainable.hyp import Hyp
-from trainable.preflight import preflight
+from trainable.preflight import preflight, prepare_images
 from trainable.settings import TrainSettings
 from trainable.weights import build_model, save_stripped
 
@@ -67,3 +67,17 @@ def test_an_official_name_without_a_network_says_where_to_put_the_file(
 def test_splits_and_device_are_named(settings: TrainSettings, change: dict[str, str]) -> None:
     with pytest.raises(InputError, match=next(iter(change.values()))):
         preflight(dataclasses.replace(settings, **change), Hyp())
+
+
+@pytest.mark.timeout(60)
+def test_images_are_prepared_once_and_their_size_is_told(settings: TrainSettings, tmp_path: Path) -> None:
+    settings = dataclasses.replace(settings, cache="disk", cache_dir=str(tmp_path / "cache"))
+
+    first = prepare_images(settings, Hyp())
+    banks = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*.bank")}
+
+    assert first.bytes > 0
+    assert sum(path.stat().st_size for path in banks) >= first.bytes
+    assert prepare_images(settings, Hyp()).bytes == first.bytes
+    assert {path.name for path in (tmp_path / "cache").glob("*.bank")} == {path.name for path in banks}
+    assert prepare_images(dataclasses.replace(settings, cache="none"), Hyp()).bytes == 0

@@ -1,0 +1,172 @@
+"""BudgetGuard: keeps a sweep within its budget.
+
+An epoch is the smallest thing that can be granted. Before one begins the guard is asked whether it still fits: what was
+spent, the epochs at work, and this one; by the clock, whether it would end in time, as far as measured epochs tell. So
+epochs in progress come to their end and are kept, and the budget is passed by no more than one epoch per slot.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from data_prep.errors import InputError
+from search.budget.config import BudgetConfig
+from search.budget.end import Ended
+from search.budget.goals import Goals
+from search.budget.report import HOUR, BudgetState, states
+from search.budget.spending import Spent, TrainingSums, WallClock
+from search.runtime import gpus_per_trial
+from search.study import SweepStudy
+
+if TYPE_CHECKING:
+    from search.config import SweepConfig
+
+
+def build_guard(config: SweepConfig, study: SweepStudy) -> BudgetGuard:
+    """The guard of a sweep's budget, on the Ray that runs.
+
+    Raises:
+        InputError: The budget counts GPU hours, and a trial takes no GPU: it would never be used up.
+    """
+    if config.budget.gpu_hours is not None and not gpus_per_trial(config.resources):
+        raise InputError("budget.gpu_hours: a trial takes no GPU here; set budget.hours instead.")
+    return BudgetGuard(config.budget, study)
+
+
+class BudgetGuard:
+    """Says whether another epoch may begin, and when the sweep is to end.
+
+    Args:
+        budget:
+            What was configured.
+        study:
+            The study, from which all that was spent is read.
+        now:
+            The clock, in seconds.
+    """
+
+    def __init__(self, budget: BudgetConfig, study: SweepStudy, now: Callable[[], float] = time.monotonic) -> None:
+        self._budget, self._study = budget, study
+        trials = study.trials()
+        self._sums = TrainingSums(trials)
+        self._goals = Goals(budget, study.better, trials)
+        self._clock = WallClock(study.study, now)
+        self._at_work: set[int] = set()
+        self._in_time: set[int] = set()
+        self._held: set[int] = set()
+        self._waiting: set[int] = set()
+        self._held_by = ""
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Count the time inside as a driver's."""
+        self._clock.start()
+        try:
+            yield
+        finally:
+            self._clock.note(force=True)
+
+    # What is asked.
+
+    def may_begin(self, number: int | None = None) -> bool:
+        """Whether a trial that is not at work (a new one, or ``number``) may begin an epoch."""
+        return number in self._at_work or self._refusal() is None
+
+    def may_go_on(self, number: int, seconds: float) -> bool:
+        """Whether a trial whose epoch took ``seconds`` may begin the next one; if not, it is held from now on."""
+        refused = self._refusal(seconds)
+        if number not in self._at_work or refused is None:
+            return True
+        self._held.add(number)
+        self._held_by = refused
+        return False
+
+    def holds(self, number: int) -> bool:
+        """Whether a trial was kept from its next epoch and is about to be put back."""
+        return number in self._held
+
+    def any_at_work(self) -> bool:
+        """Whether a trial trains, or is about to."""
+        return bool(self._at_work)
+
+    def over(self) -> bool:
+        """Whether the sweep is to end now; also the moment at which the time used is noted."""
+        self._clock.note()
+        if self._goals.reached():
+            return True
+        if not self._out_of_time(self.spent().epoch_seconds):
+            return not self._at_work and self._refusal() is not None
+        # What began in time may need one more measured epoch; if it hangs, it is cut to its last checkpoint.
+        late = self._clock.seconds - self._hours_in_seconds
+        return not self._in_time or late > self.spent().epoch_seconds
+
+    def ended(self) -> Ended | None:
+        """The budget that allows no further epoch; None where one could begin."""
+        # A trial that failed may have left room for an epoch after others were held for the lack of it.
+        name = self._goals.reached() or self._refusal() or (self._held_by if self._waiting else None)
+        if name is None:
+            return None
+        state = next(each for each in self.states() if each.name == name)
+        return Ended(name, state.sentence())
+
+    def spent(self) -> Spent:
+        """What was spent by now."""
+        return Spent(self._sums.epochs, self._sums.seconds, self._sums.gpu_seconds, self._clock.seconds)
+
+    def states(self) -> tuple[BudgetState, ...]:
+        """How far each budget is used."""
+        return states(self._budget, self.spent(), self._goals)
+
+    # What is told.
+
+    def reserve(self, number: int) -> None:
+        """A trial was handed out, or is being woken: it will begin an epoch."""
+        self._at_work.add(number)
+        self._waiting.discard(number)
+
+    def begin(self, number: int) -> None:
+        """A trial begins to train; also again, after a crash."""
+        self._at_work.add(number)
+        if self._out_of_time(self.spent().epoch_seconds):
+            self._in_time.discard(number)
+        else:
+            self._in_time.add(number)
+
+    def rest(self, number: int) -> None:
+        """A trial trains no longer: it ended, or waits."""
+        self._at_work.discard(number)
+        self._in_time.discard(number)
+
+    def put_back(self, number: int) -> None:
+        """A held trial has been stopped; it waits in the study for a larger budget."""
+        self._held.discard(number)
+        self._waiting.add(number)
+
+    def record(self, number: int) -> None:
+        """The study knows more about a trial."""
+        trial = self._study.trial(number)
+        self._sums.update(trial)
+        self._goals.observe(trial)
+
+    @property
+    def _hours_in_seconds(self) -> float:
+        return (self._budget.hours or 0.0) * HOUR
+
+    def _out_of_time(self, seconds: float) -> bool:
+        return self._budget.hours is not None and self._clock.seconds + seconds > self._hours_in_seconds
+
+    def _refusal(self, seconds: float | None = None) -> str | None:
+        """The budget into which no further epoch fits, beside those at work."""
+        budget, spent = self._budget, self.spent()
+        ahead = len(self._at_work) + 1
+        if budget.epochs is not None and spent.epochs + ahead > budget.epochs:
+            return "epochs"
+        if self._out_of_time(spent.epoch_seconds if seconds is None else seconds):
+            return "hours"
+        gpu_hours = (spent.gpu_seconds + ahead * spent.epoch_gpu_seconds) / HOUR
+        if budget.gpu_hours is not None and gpu_hours > budget.gpu_hours:
+            return "gpu_hours"
+        return None

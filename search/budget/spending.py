@@ -1,0 +1,125 @@
+"""What a sweep has spent: epochs and GPU time from its trials, wall-clock time from what its drivers noted."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optuna.trial import FrozenTrial
+
+from search.known.marks import is_result
+from search.study import GPU_SECONDS, LAST
+
+if TYPE_CHECKING:
+    import optuna
+
+DRIVER = "driver:"
+"""User attributes of the study that begin so hold the seconds of one driver each: no driver overwrites another's."""
+_NOTE_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What was spent.
+
+    Attributes:
+        epochs:
+            Epochs trained, repeated ones included.
+        train_seconds:
+            Time of these epochs, summed over trials.
+        gpu_seconds:
+            The same, each times the GPUs of its trial.
+        wall_seconds:
+            Time that drivers ran.
+    """
+
+    epochs: int = 0
+    train_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    @property
+    def epoch_seconds(self) -> float:
+        """Mean time of an epoch; 0 before the first."""
+        return self.train_seconds / self.epochs if self.epochs else 0.0
+
+    @property
+    def epoch_gpu_seconds(self) -> float:
+        """Mean GPU time of an epoch; 0 before the first."""
+        return self.gpu_seconds / self.epochs if self.epochs else 0.0
+
+
+class TrainingSums:
+    """Epochs and times of all trials, kept up to date trial by trial: a result's cost does not grow with the study.
+
+    Args:
+        trials:
+            The trials so far.
+    """
+
+    def __init__(self, trials: Iterable[FrozenTrial]) -> None:
+        self._known: dict[int, tuple[int, float, float]] = {}
+        self.epochs, self.seconds, self.gpu_seconds = 0, 0.0, 0.0
+        for trial in trials:
+            self.update(trial)
+
+    def update(self, trial: FrozenTrial) -> None:
+        """Count what a trial has run by now; a result that was imported was paid for elsewhere."""
+        if is_result(trial):
+            return
+        last = trial.user_attrs.get(LAST, {})
+        new = (last.get("epochs_run", last.get("epoch", 0)), last.get("seconds", 0.0), last.get(GPU_SECONDS, 0.0))
+        old = self._known.get(trial.number, (0, 0.0, 0.0))
+        self._known[trial.number] = new
+        self.epochs += new[0] - old[0]
+        self.seconds += new[1] - old[1]
+        self.gpu_seconds += new[2] - old[2]
+
+
+class WallClock:
+    """How long drivers have run, this one included.
+
+    What a driver used stands in the study, written now and then: a kill forgets at most the last half minute.
+
+    Args:
+        study:
+            The study.
+        now:
+            The clock.
+    """
+
+    def __init__(self, study: optuna.Study, now: Callable[[], float] = time.monotonic) -> None:
+        self._study, self._now = study, now
+        self._key = DRIVER + secrets.token_hex(4)
+        self._before = noted_seconds(study)
+        self._started: float | None = None
+        self._noted = 0.0
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._started = self._now()
+
+    @property
+    def own(self) -> float:
+        """Seconds of this driver."""
+        return 0.0 if self._started is None else self._now() - self._started
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all drivers."""
+        return self._before + self.own
+
+    def note(self, *, force: bool = False) -> None:
+        """Write down what this driver used, unless that was done a moment ago."""
+        used = self.own
+        if used and (force or used - self._noted >= _NOTE_EVERY_S):
+            self._noted = used
+            self._study.set_user_attr(self._key, used)
+
+
+def noted_seconds(study: optuna.Study) -> float:
+    """Seconds that drivers have noted in a study."""
+    return float(sum(value for key, value in study.user_attrs.items() if key.startswith(DRIVER)))
