@@ -7,14 +7,15 @@ within ``epsilon`` of each other may change places (soft ranking).
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from array import array
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.schedulers.rungs import Past, Rungs
+from search.schedulers.rungs import Past, Place, Rungs
 
 _PERCENTILE = 90.0  # of the distances of trials that overtook each other twice; the paper's value
 _COMPARED = (
@@ -50,6 +51,7 @@ class ProgressiveRungs(Rungs):
         self._epsilon = epsilon
         self._open = min(1, len(self.levels))
         self._curves: dict[int, dict[int, float]] = {}
+        self._top = _Top()
 
     @property
     def reach(self) -> int | None:
@@ -62,44 +64,69 @@ class ProgressiveRungs(Rungs):
         super().load(history)
         farthest = max((max(past.values, default=0) for past in history), default=0)
         self._open = max(self._open, bisect_left(self.levels, farthest))
-        self._rise_if_unstable()
+        self._look_at_top()
 
     def _open_levels(self) -> Sequence[int]:
         return self.levels[: self._open]
 
-    def _reached(self, level: int) -> None:
+    def _reached(self, number: int, level: int) -> None:
         if level == self.reach:
+            self._top.add(self._rungs[level].places[number], self._one_rung_below(number))
             self._rise_if_unstable()
 
     def _enter(self, number: int, epoch: int, value: float) -> None:
         super()._enter(number, epoch, value)
         self._curves.setdefault(number, {}).setdefault(epoch, self._sign * value)
 
+    def _look_at_top(self) -> None:
+        self._top = _Top()
+        if self.reach is not None:
+            for number, place in self._rungs[self.reach].places.items():
+                self._top.add(place, self._one_rung_below(number))
+            self._rise_if_unstable()
+
+    def _one_rung_below(self, number: int) -> float | None:
+        return self._curves[number].get(self.levels[self._open - 1])
+
     def _rise_if_unstable(self) -> None:
-        if self.reach is None:
-            return
-        below = self.levels[self._open - 1]
-        top = self._rungs[self.reach].ranked()
-        curves = [self._curves[number] for number in top if below in self._curves[number]]
-        if not is_stable([curve[below] for curve in curves], self._tolerance(curves, self.reach)):
+        distance = self._top.distance()
+        if distance > 0 and distance > self._tolerance():
             self._open += 1
+            self._look_at_top()
 
-    def _tolerance(self, curves: Sequence[Mapping[int, float]], reach: int) -> float:
-        return noise(curves[:_COMPARED], reach) if self._epsilon is None else self._epsilon
+    def _tolerance(self) -> float:
+        if self._epsilon is not None:
+            return self._epsilon
+        return noise([self._curves[number] for number in self._top.best(_COMPARED)], self.reach or 0)
 
 
-def is_stable(earlier: Sequence[float], epsilon: float) -> bool:
-    """Whether a ranking is what it was one rung below, up to ``epsilon``.
+class _Top:
+    """The trials of the top rung by rank, beside what they were one rung below; grows by one at a time."""
 
-    For each place, the trial that holds it now must have been within ``epsilon`` of the trial that held it then.
+    def __init__(self) -> None:
+        self._places: list[Place] = []
+        self._earlier = array("d")
+        self._ordered = array("d")
 
-    Args:
-        earlier:
-            Losses at the rung below, in the order of the ranks now.
-        epsilon:
-            What counts as equal.
-    """
-    return bool(np.all(np.abs(np.asarray(earlier) - np.sort(earlier)) <= epsilon))
+    def add(self, place: Place, earlier: float | None) -> None:
+        """Take in a trial; without a value at the rung below it tells nothing."""
+        if earlier is not None:
+            rank = bisect_left(self._places, place)
+            self._places.insert(rank, place)
+            self._earlier.insert(rank, earlier)
+            insort(self._ordered, earlier)
+
+    def best(self, count: int) -> list[int]:
+        return [place.number for place in self._places[:count]]
+
+    def distance(self) -> float:
+        """How far the ranking is from what it was one rung below.
+
+        For each place: how far the trial that holds it now was then from the one that held it then. The largest.
+        """
+        if not self._places:
+            return 0.0
+        return float(np.max(np.abs(np.frombuffer(self._earlier) - np.frombuffer(self._ordered))))
 
 
 def noise(curves: Sequence[Mapping[int, float]], top: int) -> float:

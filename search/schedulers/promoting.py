@@ -133,12 +133,11 @@ class PromotingScheduler(FIFOScheduler):
         owed = self._owed()
         if owed is not None:
             return owed
-        promotable = [self._trials[number] for number in self._rungs.promotables()]
-        ready = next((trial for trial in promotable if trial.status == Trial.PAUSED), None)  # else it is being saved
+        ready = next((self._trials[number] for number in self._rungs.promotables() if self._is_paused(number)), None)
         if ready is not None and self._desk.has_room():
             self._rungs.promote(_number(ready))
             return self._take_up(ready)
-        if promotable or not self._desk.is_over():
+        if not self._desk.is_over():
             return None
         finalist = self._take_up_finalist()
         if finalist is None:
@@ -147,7 +146,7 @@ class PromotingScheduler(FIFOScheduler):
 
     def _park(self) -> None:
         """Tell the desk whose worker is free now: Ray says so to nobody."""
-        for number in [number for number in self._saving if self._trials[number].status == Trial.PAUSED]:
+        for number in [number for number in self._saving if self._is_paused(number)]:
             self._saving.discard(number)
             self._desk.park(number)
 
@@ -178,9 +177,13 @@ class PromotingScheduler(FIFOScheduler):
 
     def _close_waiting(self, tune_controller: TuneController) -> None:
         for number in list(self._rungs.waiting):
-            trial = self._trials[number]
-            if trial.status == Trial.PAUSED:
-                tune_controller.stop_trial(trial)  # type: ignore[no-untyped-call]
+            if self._is_paused(number):
+                tune_controller.stop_trial(self._trials[number])  # type: ignore[no-untyped-call]
+
+    def _is_paused(self, number: int) -> bool:
+        """Whether Ray has a trial paused; one that waits may still be writing its checkpoint."""
+        trial = self._trials.get(number)
+        return trial is not None and trial.status == Trial.PAUSED
 
     def _forget(self, trial: Trial) -> None:
         number = _number(trial)

@@ -50,7 +50,7 @@ class Past(NamedTuple):
     paused_at: int | None = None
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A trial in a rung; the smaller place is the better one, the earlier trial among equals."""
 
     loss: float
@@ -61,14 +61,14 @@ class _Rung:
     """The values at one rung, and who waits there."""
 
     def __init__(self) -> None:
-        self.places: dict[int, _Place] = {}
-        self._ranked: list[_Place] = []
-        self._waiting: list[_Place] = []
+        self.places: dict[int, Place] = {}
+        self._ranked: list[Place] = []
+        self._waiting: list[Place] = []
 
     def enter(self, number: int, loss: float) -> None:
         """Rank a trial; one that is here already keeps its first value."""
         if number not in self.places:
-            self.places[number] = place = _Place(loss, number)
+            self.places[number] = place = Place(loss, number)
             insort(self._ranked, place)
 
     def wait(self, number: int) -> None:
@@ -79,10 +79,6 @@ class _Rung:
 
     def first_waiting(self) -> int | None:
         return self._waiting[0].number if self._waiting else None
-
-    def ranked(self) -> list[int]:
-        """All that have reached the rung, the best first."""
-        return [place.number for place in self._ranked]
 
     def promotable(self, reduction_factor: float) -> Iterator[int]:
         """Those that wait and are among the best, the best first."""
@@ -147,7 +143,7 @@ class Rungs:
             return Decision.WAIT if self._waiting.get(number) == epoch else Decision.GO_ON
         self._repeats.discard(number)
         self._wait(number, epoch)
-        self._reached(epoch)
+        self._reached(number, epoch)
         if self.promotable() != number:
             return Decision.WAIT
         self.promote(number)
@@ -202,7 +198,7 @@ class Rungs:
         """The rungs from which trials are promoted, rising."""
         return self.levels
 
-    def _reached(self, level: int) -> None:
+    def _reached(self, number: int, level: int) -> None:
         """A trial has reached a rung; a subclass may let trials go further from now on."""
 
     def _enter(self, number: int, epoch: int, value: float) -> None:

@@ -18,7 +18,7 @@ from tests.search.conftest import SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
 from tests.search.schedulers.reference import Asha
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.usefixtures("local_ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("local_ray")]
 LEVELS, EPOCHS, ETA = (1, 3), 9, 3
 ONE_SLOT = {"resources": {"cpus": 2}}
 

@@ -140,6 +140,7 @@ class RayModel:
         self.scheduler.on_trial_error(cast("Any", self), cast("Any", trial))
         trial.status = Trial.PENDING
         self.scheduler.on_trial_add(cast("Any", self), cast("Any", trial))
+        assert trial.status == Trial.PENDING  # it is in Ray's queue, and it has no checkpoint to wait with
 
     def stop_trial(self, trial: ModelTrial) -> None:
         assert trial.status == Trial.PAUSED

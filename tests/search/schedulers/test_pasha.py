@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.schedulers.pasha import ProgressiveRungs, is_stable, noise
+from search.schedulers.pasha import ProgressiveRungs, noise
 from search.schedulers.rungs import Decision, Past, rung_levels
 from tests.search.schedulers.reference import Pasha
 from tests.search.schedulers.test_rungs import Product
@@ -92,10 +92,19 @@ def test_where_there_are_too_few_rungs_it_is_asha(levels: tuple[int, ...]) -> No
     assert ProgressiveRungs(levels, 3).reach is None
 
 
-def test_within_the_noise_places_may_change() -> None:
-    assert is_stable([0.1, 0.3, 0.2], epsilon=0.11)
-    assert not is_stable([0.1, 0.3, 0.2], epsilon=0.09)
-    assert is_stable([], epsilon=0.0)
+@pytest.mark.parametrize(("epsilon", "reach"), [(0.11, 3), (0.09, 9)])
+def test_within_epsilon_places_may_change(epsilon: float, reach: int) -> None:
+    rungs = ProgressiveRungs(LEVELS, 2, "min", epsilon=epsilon)
+    rungs.load(
+        Past(n, {1: first, 3: second}, 3) for n, (first, second) in enumerate([(0.1, 0.1), (0.3, 0.2), (0.2, 0.3)])
+    )
+    assert rungs.reach == reach
+
+
+def test_a_trial_without_a_value_at_the_rung_below_tells_nothing() -> None:
+    rungs = ProgressiveRungs(LEVELS, 2, "min", epsilon=0.0)
+    rungs.load([Past(0, {3: 0.5}, 3), Past(1, {1: 0.1, 3: 0.4}, 3)])
+    assert rungs.reach == 3
 
 
 @given(
