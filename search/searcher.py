@@ -27,6 +27,7 @@ from ray.tune.search import Searcher
 
 from data_prep.errors import InputError, WorkFailedError
 from search.crashes import Crash
+from search.known.marks import is_result
 from search.outcome import judge, metrics_of
 from search.samplers.keys import PAUSED_KEY
 from search.schedulers.keys import TIME_ATTR
@@ -185,8 +186,8 @@ class StudySearcher(Searcher):
         return self._is_exhausted and not self._at_work()
 
     def has_full_training(self) -> bool:
-        """Whether a trial of the study has been trained to its last epoch."""
-        return bool(self._study.trials(TrialState.COMPLETE))
+        """Whether a trial of this sweep has been trained to its last epoch."""
+        return any(not is_result(trial) for trial in self._study.trials(TrialState.COMPLETE))
 
     def park(self, number: int) -> None:
         """A trial that waits has left its worker."""

@@ -25,6 +25,7 @@ class ModelTrial:
     epoch: int = 0
     is_saving: bool = False
     checkpoint: object | None = None
+    has_folder: bool = False
     config: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -32,6 +33,9 @@ class ModelTrial:
 
     def set_status(self, status: str) -> None:
         self.status = status
+
+    def init_local_path(self) -> None:
+        self.has_folder = True
 
     def set_config(self, config: dict[str, Any]) -> None:
         self.config = config

@@ -158,6 +158,7 @@ def test_what_waited_before_a_resume_waits_on_and_goes_on_from_its_checkpoint() 
     for trial in waiting:
         ray.on_trial_add(None, trial)
     assert [trial.status for trial in waiting] == [Trial.PAUSED] * 3
+    assert all(trial.has_folder for trial in waiting)
     assert ray.choose_trial_to_run(None) is waiting[0]
     assert waiting[0].config["checkpoint"] == "/left/0"
     waiting[0].status = Trial.PENDING
