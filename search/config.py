@@ -29,7 +29,7 @@ from search.known.config import KnownConfig
 from search.paths import PathOrUri, absolute
 from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
-from search.space import Space
+from search.space import PRETRAINED, Space
 from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
@@ -177,7 +177,8 @@ class SweepConfig(_Frozen):
             InputError: The hyp file is missing or no hyp.
         """
         stated = {**self.train, **(read_hyp_values(self.hyp) if self.hyp else {})}
-        known = {**self.settings().as_dict(), **self.base_hyp().as_dict()}
+        settings = self.settings().as_dict()
+        known = {**settings, PRETRAINED: settings["weights"] is not None, **self.base_hyp().as_dict()}
         return {**known, **space.defaults(), **stated}
 
     def check_files(self) -> None:
