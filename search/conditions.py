@@ -98,7 +98,8 @@ def _check_values(name: str, parent: str, wanted: Sequence[Any], possible: Seque
         raise ValueError(f"{name} is searched when {parent} is none of nothing, name at least one value")
     for value in wanted:
         if value not in possible:
-            raise ValueError(f"{name} is searched when {parent} is {value!r}, which it never is, choose from {possible}")
+            known = ", ".join(map(repr, possible))
+            raise ValueError(f"{name} is searched when {parent} is {value!r}, which it never is, choose from {known}")
 
 
 def _check_acyclic(conditions: Mapping[str, Condition]) -> None:

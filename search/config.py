@@ -168,18 +168,36 @@ class SweepConfig(_Frozen):
         Raises:
             InputError: The hyp file is missing or no hyp, or a value lies outside the space.
         """
-        return space.default_params(self.base(space))
+        return space.default_params(*self._base(space))
 
-    def base(self, space: Space) -> dict[str, Any]:
-        """Hyps and training settings that suggestions override; see :meth:`start`.
+    def starts(self, space: Space) -> dict[str, Any]:
+        """Where the search of every parameter starts, those that trial 0 does not have included.
 
         Raises:
-            InputError: The hyp file is missing or no hyp.
+            InputError: As :meth:`start` raises it.
         """
+        return space.starts(*self._base(space))
+
+    def base(self, space: Space) -> dict[str, Any]:
+        """Hyps and training settings that suggestions override, as trial 0 has them; see :meth:`start`.
+
+        Raises:
+            InputError: As :meth:`start` raises it.
+        """
+        stated, known = self._base(space)
+        return {**known, **stated, **{space.target(n): value for n, value in self.start(space).items()}}
+
+    def _base(self, space: Space) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the sweep states, by hyp or setting; and what holds where it says nothing."""
         stated = {**self.train, **(read_hyp_values(self.hyp) if self.hyp else {})}
         settings = self.settings().as_dict()
+        if settings["weights"] is None and True in space.possible(PRETRAINED, False):
+            raise InputError(
+                f"{self.space}: {PRETRAINED} can be true and the sweep names no weights: "
+                f"give train.weights, or take {PRETRAINED} out of the space."
+            )
         known = {**settings, PRETRAINED: settings["weights"] is not None, **self.base_hyp().as_dict()}
-        return {**known, **space.defaults(), **stated}
+        return stated, known
 
     def check_files(self) -> None:
         """Check that every file that the sweep reads is there.

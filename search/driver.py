@@ -21,6 +21,7 @@ from search.budget.guard import BudgetGuard, build_guard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config import SweepConfig
 from search.crashes import CRASH, CrashReasons
+from search.edges import Edge, edges
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
@@ -65,6 +66,8 @@ class SweepResult:
             What the sweep's checkpoints take; None where their storage cannot be listed.
         ended:
             The budget that ended the sweep before it had all its trials; None: none did.
+        edges:
+            Values of the best trial at the edge of their range.
     """
 
     run_dir: Path
@@ -75,6 +78,7 @@ class SweepResult:
     smaller_batches: tuple[SmallerBatch, ...] = ()
     usage: Usage | None = None
     ended: Ended | None = None
+    edges: tuple[Edge, ...] = ()
 
     @property
     def resume_command(self) -> str:
@@ -120,8 +124,10 @@ class Sweep:
     def __post_init__(self) -> None:
         self.config.check_files()
         space = load_space(self.config.space)
-        start = self.config.start(space)
-        sampler = build_sampler(self.config.sampler, space, self.config.seed, defaults=start)
+        starts = self.config.starts(space)
+        sampler = build_sampler(
+            self.config.sampler, space, self.config.seed, defaults=starts, priors=space.priors(starts)
+        )
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "sampler", sampler)
 
@@ -193,7 +199,7 @@ def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt, guar
 
 
 def _board(sweep: Sweep) -> TensorBoardCallback:
-    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.parameters)
+    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.targets())
 
 
 def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
@@ -295,4 +301,5 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended
         smaller_batches=smaller_batches(study.study, sweep.config),
         usage=checkpoint_usage(sweep.root(study)),
         ended=ended,
+        edges=edges(study.study, sweep.space),
     )

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from data_prep.validation import FrozenModel
+from search.priors import ParameterPrior
 
 Choice = StrictBool | StrictInt | FiniteFloat | StrictStr | None
 
@@ -49,10 +50,13 @@ class FixedParameter(_Entry):
 
     def distribution(self) -> BaseDistribution:
         """Return a distribution of one value: it stands among a trial's parameters, and no sampler is asked."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            return CategoricalDistribution((self.value,))
-        kind = IntDistribution if isinstance(self.value, int) else FloatDistribution
-        return kind(self.value, self.value)
+        match self.value:
+            case float(number):
+                return FloatDistribution(number, number)
+            case int(whole) if not isinstance(whole, bool):
+                return IntDistribution(whole, whole)
+            case choice:
+                return CategoricalDistribution((choice,))
 
     def values(self) -> tuple[Choice, ...]:
         """Return its one value."""
@@ -64,6 +68,8 @@ class _Parameter(_Entry):
 
     gain: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """How strongly the GA mutates it, 0 = never; other samplers do not use it."""
+    prior: ParameterPrior | None = None
+    """What is believed about its best value; None takes that of the space, if it has one."""
 
 
 class _Range(_Parameter):

@@ -13,8 +13,8 @@ A space YAML names parameters, each a hyp of YOLOv5 or a training setting::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +24,11 @@ from pydantic import Field, field_validator
 from data_prep.errors import InputError
 from data_prep.validation import FrozenModel, load_model
 from search.conditions import check_alternatives, check_conditions, drawing_order, holds
-from search.parameters import CategoricalParameter, FixedParameter, FloatParameter, IntParameter, Parameter, Searched
-from trainable.hyp import Hyp
-from trainable.settings import LR_SCHEDULES, OPTIMIZERS
+from search.entries import PRETRAINED, SETTINGS, SWITCHED, check_centre, check_hyp, check_setting, known_target
+from search.parameters import CategoricalParameter, FixedParameter, IntParameter, Parameter, Searched
+from search.priors import ParameterPrior, Prior, SpacePrior
 
-SETTINGS = (
-    "model",
-    "weights",
-    "optimizer",
-    "lr_schedule",
-    "image_size",
-    "batch_size",
-    "nominal_batch_size",
-    "label_smoothing",
-    "autoanchor",
-)
-"""Training settings that can be searched, as categorical parameters: those that change what a hyp achieves."""
-PRETRAINED = "pretrained"
-"""Not a setting but a switch of ``weights``: true keeps those of the sweep, false starts from scratch."""
+__all__ = ["PRETRAINED", "SETTINGS", "Draw", "Space", "load_space"]
 
 Draw = Callable[[str, BaseDistribution], Any]
 """Gives a value to one parameter."""
@@ -52,16 +39,20 @@ class Space(FrozenModel):
 
     parameters: dict[str, Parameter] = Field(min_length=1)
     """What is searched; all else keeps the values of the base hyp and the training settings."""
+    prior: SpacePrior | None = None
+    """What is believed about the best values of all parameters that do not say it themselves."""
 
     @field_validator("parameters")
     @classmethod
     def _suit_their_names(cls, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
         for name, parameter in parameters.items():
-            target = _known_target(name, parameter)
+            target = known_target(name, parameter)
             if target == PRETRAINED or target in SETTINGS:
-                _check_setting(name, target, parameter)
+                check_setting(name, target, parameter)
             else:
-                _check_hyp(name, parameter)
+                check_hyp(name, parameter)
+            if not isinstance(parameter, FixedParameter) and parameter.prior is not None:
+                check_centre(name, parameter, parameter.prior.centre)
         return parameters
 
     @field_validator("parameters")
@@ -71,7 +62,7 @@ class Space(FrozenModel):
         alternatives: dict[str, dict[str, Any]] = {}
         for name, parameter in parameters.items():
             target = parameter.name or name
-            what = "weights" if target == PRETRAINED else target
+            what = SWITCHED.get(target, target)
             alternatives.setdefault(what, {})[name] = parameter.when
         check_alternatives(alternatives)
         return parameters
@@ -113,6 +104,10 @@ class Space(FrozenModel):
     def target(self, name: str) -> str:
         """Return the hyp or setting that a parameter sets."""
         return self.parameters[name].name or name
+
+    def targets(self) -> tuple[str, ...]:
+        """Return all hyps and settings that trials may differ in, each once."""
+        return tuple(dict.fromkeys(SWITCHED.get(target, target) for target in map(self.target, self.parameters)))
 
     def defaults(self) -> dict[str, Any]:
         """Return the defaults that the space itself names."""
@@ -170,20 +165,37 @@ class Space(FrozenModel):
     def starts(self, base: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return where the search of every parameter starts, those of other branches than trial 0's included.
 
+        Off trial 0's branch a parameter's own default wins over the base, which speaks of another branch, and one that
+        has no legal start is left out.
+
         Args:
-            base, known: As in :meth:`default_params`. Off trial 0's branch a parameter's own default wins over them,
-                and one that has no legal start is left out.
+            base: As in :meth:`default_params`.
+            known: As in :meth:`default_params`.
         """
         starts = self.default_params(base, known)
         for name, parameter in self._searched().items():
-            if name in starts:
-                continue
-            own = {} if parameter.default is None else {self.target(name): parameter.default}
-            try:
-                starts[name] = self._start(name, {**base, **own}, known or {})
-            except InputError:
-                continue
+            if name not in starts:
+                target = self.target(name)
+                with contextlib.suppress(InputError):
+                    otherwise = base.get(target, (known or {}).get(target))
+                    starts[name] = _checked_start(name, parameter, _own(parameter, otherwise))
         return starts
+
+    def priors(self, starts: Mapping[str, Any]) -> dict[str, Prior]:
+        """Return the prior of every parameter that has one.
+
+        Args:
+            starts: Where searches start, as :meth:`starts` says: the centres of priors that name none.
+        """
+        priors: dict[str, Prior] = {}
+        for name, parameter in self._searched().items():
+            said = parameter.prior or self.prior
+            if said is None or not said.confidence:
+                continue
+            centre = said.centre if isinstance(said, ParameterPrior) else None
+            if centre is not None or name in starts:
+                priors[name] = Prior(starts[name] if centre is None else centre, said.confidence)
+        return priors
 
     def _start(self, name: str, base: Mapping[str, Any], known: Mapping[str, Any]) -> Any:  # noqa: ANN401
         parameter, target = self.parameters[name], self.target(name)
@@ -202,44 +214,6 @@ def load_space(path: str | Path) -> Space:
         InputError: The file is missing, is no YAML, or does not describe a space.
     """
     return load_model(Path(path), Space)
-
-
-def _known_target(name: str, parameter: Parameter) -> str:
-    known = (*Hyp.names(), *SETTINGS, PRETRAINED)
-    target = parameter.name or name
-    if target not in known:
-        near = get_close_matches(target, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(known)}"
-        alias = "" if parameter.name else " (or name what it sets, with name: ...)"
-        raise ValueError(f"{target} is neither a hyp of YOLOv5 nor a training setting, {hint}{alias}")
-    if name != target and name in known:
-        raise ValueError(f"{name} sets {target} and has the name of something else, give the entry a name of its own")
-    return target
-
-
-def _check_setting(name: str, target: str, parameter: Parameter) -> None:
-    values = parameter.values()
-    if values is None:
-        raise ValueError(f"{name} is a training setting, which is searched by choices, write choices: [...]")
-    legal: Mapping[str, Sequence[Any]] = {
-        "optimizer": OPTIMIZERS,
-        "lr_schedule": LR_SCHEDULES,
-        PRETRAINED: (True, False),
-    }
-    for value in values:
-        if target in legal and (value not in legal[target] or type(value) is not type(legal[target][0])):
-            raise ValueError(f"{name} has the choice {value!r}, choose from {', '.join(map(_yaml, legal[target]))}")
-
-
-def _check_hyp(name: str, parameter: Parameter) -> None:
-    values = parameter.values()
-    if values is not None:
-        numbers = [c for c in values if isinstance(c, int | float) and not isinstance(c, bool)]
-        if len(numbers) < len(values) or min(numbers) < 0:
-            what = "has choices that are no numbers" if len(values) > 1 else "has a value that is no number"
-            raise ValueError(f"{name} {what} from 0 up, as a hyp of YOLOv5 is")
-    elif isinstance(parameter, FloatParameter | IntParameter) and parameter.low < 0:
-        raise ValueError(f"low of {name} ({parameter.low:g}) is negative, hyps of YOLOv5 start at 0")
 
 
 def _checked_start(name: str, parameter: Searched, value: Any) -> Any:  # noqa: ANN401
@@ -268,7 +242,11 @@ def _whole(name: str, value: float) -> int:
 
 
 def _own(parameter: Searched, otherwise: Any) -> Any:  # noqa: ANN401
-    return otherwise if parameter.default is None else parameter.default
+    """Return the start that the space itself gives a parameter, else ``otherwise``."""
+    if parameter.default is not None:
+        return parameter.default
+    centre = parameter.prior.centre if parameter.prior else None
+    return otherwise if centre is None else centre
 
 
 def _identity(parameter: Parameter) -> str:
@@ -277,7 +255,3 @@ def _identity(parameter: Parameter) -> str:
     added = [f"sets {parameter.name}"] if parameter.name else []
     added += [f"when {parent} in {list(values)}" for parent, values in sorted(parameter.when.items())]
     return "; ".join([distribution, *added])
-
-
-def _yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

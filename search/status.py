@@ -12,8 +12,10 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from search.budget.report import BudgetState, read_states
+from search.edges import Edge, edges_of
 from search.known.marks import is_result
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
+from search.space import load_space
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import is_paused
 
@@ -49,6 +51,8 @@ class SweepStatus:
             What the sweep's checkpoints take; None where their storage cannot be listed.
         budget:
             How far each budget is used.
+        edges:
+            Values of the best trial at the edge of their range.
     """
 
     run_dir: Path
@@ -66,6 +70,7 @@ class SweepStatus:
     smaller_batches: tuple[SmallerBatch, ...]
     usage: Usage | None
     budget: tuple[BudgetState, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -106,6 +111,7 @@ class SweepStatus:
             "checkpoints": self.usage.as_dict() if self.usage else None,
             "budget": [each.as_dict() for each in self.budget],
             "smaller_batches": [each._asdict() for each in self.smaller_batches],
+            "edges": [edge.as_dict() for edge in self.edges],
             "trials": self.rows(),
         }
 
@@ -140,6 +146,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
         budget=read_states(config.budget, study),
+        edges=edges_of(best, load_space(config.space)) if best else (),
     )
 
 
