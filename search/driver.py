@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from ray import tune
 from ray.tune.error import TuneError
 from ray.tune.schedulers import TrialScheduler
@@ -29,10 +31,11 @@ from search.known.marks import is_result
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
 from search.retention import RetentionRule
-from search.samplers import build_sampler
+from search.samplers import StagedSampler, build_sampler
 from search.schedulers.build import build_rungs, build_scheduler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
+from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import SweepStudy, is_paused, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
@@ -125,9 +128,11 @@ class Sweep:
         self.config.check_files()
         space = load_space(self.config.space)
         starts = self.config.starts(space)
-        sampler = build_sampler(
-            self.config.sampler, space, self.config.seed, defaults=starts, priors=space.priors(starts)
+        build = functools.partial(
+            build_sampler, self.config.sampler, space, self.config.seed, defaults=starts, priors=space.priors(starts)
         )
+        stages = stages_of(self.config.stages, space)
+        sampler = StagedSampler(stages, starts, build, _best) if stages else build()
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "sampler", sampler)
 
@@ -138,6 +143,11 @@ class Sweep:
     def root(self, study: SweepStudy) -> str:
         """Path or URI of the sweep's checkpoints."""
         return checkpoint_root(self.config, self.run_dir, study.study.user_attrs["key"])
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    best = best_trial(study)
+    return best.trial if best else None
 
 
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from search.edges import Edge, edges_of
 from search.known.marks import is_result
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
 from search.space import load_space
+from search.stages import StageState, stage_states
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import is_paused
 
@@ -53,6 +54,8 @@ class SweepStatus:
             How far each budget is used.
         edges:
             Values of the best trial at the edge of their range.
+        stages:
+            How far each stage is, where the sweep has stages.
     """
 
     run_dir: Path
@@ -71,6 +74,7 @@ class SweepStatus:
     usage: Usage | None
     budget: tuple[BudgetState, ...] = ()
     edges: tuple[Edge, ...] = ()
+    stages: tuple[StageState, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -112,6 +116,7 @@ class SweepStatus:
             "budget": [each.as_dict() for each in self.budget],
             "smaller_batches": [each._asdict() for each in self.smaller_batches],
             "edges": [edge.as_dict() for edge in self.edges],
+            "stages": [asdict(stage) for stage in self.stages],
             "trials": self.rows(),
         }
 
@@ -147,6 +152,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
         budget=read_states(config.budget, study),
         edges=edges_of(best, load_space(config.space)) if best else (),
+        stages=stage_states(config.stages, study.get_trials(deepcopy=False)),
     )
 
 

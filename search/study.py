@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,8 @@ from search.journal_storage import SweepJournal
 from search.known.marks import OwnTrials
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import PAUSED_KEY
+from search.samplers.stages import Stage, must_wait
+from search.stages import stages_of
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -75,14 +77,19 @@ class SweepStudy:
             The storage that the study lies in.
         space:
             What is drawn for each trial.
+        stages:
+            The stages of the sweep, if it has any.
         stream:
             Which of several drivers on the study this is, 0 for the first; see
             :class:`~search.drafts.DraftStorage`.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage, space: Space, stream: int = 0) -> None:
+    def __init__(
+        self, study: optuna.Study, storage: BaseStorage, space: Space, stages: Sequence[Stage] = (), stream: int = 0
+    ) -> None:
         self.study = study
         self._space = space
+        self._stages = stages
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
@@ -120,6 +127,10 @@ class SweepStudy:
     def has_epochs(self) -> bool:
         """Whether any trial that was started here has finished an epoch."""
         return bool(self._storage.history.trials) and self._own.has_epochs  # which follows the history
+
+    def must_wait(self) -> bool:
+        """Whether the next trial cannot be drawn yet: its stage starts from the best of what still trains."""
+        return bool(self._stages) and must_wait(self._stages, self.trials())
 
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.
@@ -273,7 +284,7 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    return SweepStudy(study, storage, space)
+    return SweepStudy(study, storage, space, stages_of(config.stages, space))
 
 
 def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:

@@ -10,6 +10,7 @@ from search.samplers.keys import AUTHOR_KEY, FROM_PRIOR_KEY, PAUSED_KEY, STAGE_K
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import PriorSampler
 from search.samplers.seeded import TrialSeededSampler
+from search.samplers.staged import StagedSampler
 
 __all__ = [
     "AUTHOR_KEY",
@@ -22,6 +23,7 @@ __all__ = [
     "PortfolioSampler",
     "PriorSampler",
     "SamplerConfig",
+    "StagedSampler",
     "TrialSeededSampler",
     "build_sampler",
 ]
