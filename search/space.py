@@ -124,11 +124,15 @@ class Space(FrozenModel):
             setting: Its name.
             base: Its value where no parameter sets it.
         """
-        setters = [p for name, p in self.parameters.items() if self.target(name) == setting]
-        values = [value for parameter in setters for value in parameter.values() or ()]
-        if setting == "weights" and (switches := self.possible(PRETRAINED, None)) != (None,):
-            values += [base if switch else None for switch in switches if switch is not None]
-        if not values or all(parameter.when for parameter in setters):
+        setters = {
+            n: p for n, p in self.parameters.items() if setting in (self.target(n), SWITCHED.get(self.target(n)))
+        }
+        values = [
+            value if self.target(name) == setting else base if value else None
+            for name, parameter in setters.items()
+            for value in parameter.values() or ()
+        ]
+        if all(parameter.when for parameter in setters.values()):
             values.append(base)
         return tuple(dict.fromkeys(values))
 
