@@ -77,6 +77,30 @@ class TestShipped:
         for name, parameter in load_space(SPACES / f"{group}.yaml").parameters.items():
             assert parameter == table[name]
 
+    def test_the_space_with_a_prior_is_the_same_space(self) -> None:
+        space = load_space(SPACES / "yolov5_prior.yaml")
+        assert space.parameters == load_space(SPACES / "yolov5.yaml").parameters
+        assert space.priors(space.starts({})).keys() == space.parameters.keys()
+
+    def test_the_space_of_groups_is_three_of_them(self) -> None:
+        together = {}
+        for group in ("lr_momentum", "hsv", "loss"):
+            together |= load_space(SPACES / f"{group}.yaml").parameters
+        assert load_space(SPACES / "groups.yaml").parameters == together
+
+    @pytest.mark.parametrize(("optimizer", "lr0"), [("SGD", 0.01), ("AdamW", 0.001)])
+    def test_each_optimizer_has_its_own_pace(self, optimizer: str, lr0: float) -> None:
+        space, table = load_space(SPACES / "optimizer.yaml"), load_space(SPACES / "yolov5.yaml").parameters
+        params = space.default_params({"optimizer": optimizer})
+        hyp, settings = space.split(params)
+        assert settings == {"optimizer": optimizer}
+        assert hyp["lr0"] == lr0
+        assert hyp.keys() == {"lr0", "momentum", "lrf", "weight_decay"}
+        for name, parameter in space.parameters.items():
+            bounds = table.get(space.target(name))
+            if bounds is not None:
+                assert bounds.low <= parameter.low < parameter.high <= bounds.high  # type: ignore[union-attr]
+
     def test_groups_do_not_overlap(self) -> None:
         names = [name for group in GROUPS for name in load_space(SPACES / f"{group}.yaml").parameters]
         assert len(names) == len(set(names))
