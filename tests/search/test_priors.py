@@ -53,6 +53,20 @@ def test_the_odds_of_a_choice(confidence: float) -> None:
 
 
 @pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("centre", [2, 5])
+def test_a_whole_number_has_the_mass_of_half_a_step_to_both_sides(log: bool, centre: int) -> None:
+    low, high, confidence = 2, 6, 2.0
+    scale = math.log if log else float
+    start, length = scale(low - 0.5), scale(high + 0.5) - scale(low - 0.5)
+    position = (scale(centre) - start) / length
+    normal = stats.truncnorm(-position * confidence, (1 - position) * confidence, position, 1 / confidence)
+    borders = [(scale(n - 0.5) - start) / length for n in range(low, high + 2)]
+    mass = (1 - UNIFORM_SHARE) * np.diff(normal.cdf(borders)) + UNIFORM_SHARE * np.diff(borders)
+    drawn = Counter(_drawn(Prior(centre, confidence), IntDistribution(low, high, log=log), 5000))
+    assert stats.chisquare([drawn[n] for n in range(low, high + 1)], 5000 * mass).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("log", [False, True])
 def test_the_centre_is_the_mode_and_every_value_is_drawn(log: bool) -> None:
     drawn = Counter(_drawn(Prior(6, 8.0), IntDistribution(2, 12, log=log), 6000))
     if not log:

@@ -235,3 +235,17 @@ def test_what_waits_at_a_rung_holds_no_stage_up() -> None:
 
 def test_a_sweep_without_stages_never_waits() -> None:
     assert not must_wait((), [])
+
+
+def test_what_still_waits_from_another_stage_is_shown_as_failed_too() -> None:
+    log: list[dict[int, TrialState]] = []
+    study = _study(StagedSampler(STAGES, STARTS, lambda: _Looking(log), _best))
+    asked = [_ask(study) for _ in range(6)]
+    for value, trial in enumerate(asked):
+        trial.report(float(value), 1)
+    for trial in asked[:5]:
+        study.tell(trial, 1.0 if trial.number == 0 else 0.5)  # trial 0 is the best, and all others have lr0 at 0
+    asked[5].set_user_attr(PAUSED_KEY, 1)
+    _ask(study)
+    assert log[-1] == {0: TrialState.COMPLETE, **dict.fromkeys(range(1, 6), TrialState.FAIL), 6: TrialState.RUNNING}
+    assert study.get_trials()[5].state == TrialState.RUNNING
