@@ -153,6 +153,9 @@ class _Agreeing:
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the storage has under that name
+        # Only what every storage has: what one keeps beside, such as a cache of its trials, would show all of them.
+        if not hasattr(BaseStorage, name):
+            raise AttributeError(name)
         return getattr(self._storage, name)
 
     def shows(self, storage: BaseStorage) -> bool:

@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler
-from optuna.storages import JournalStorage
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -235,6 +235,25 @@ def test_what_waits_at_a_rung_holds_no_stage_up() -> None:
 
 def test_a_sweep_without_stages_never_waits() -> None:
     assert not must_wait((), [])
+
+
+class _Keeping(InMemoryStorage):
+    """A storage that keeps its trials beside, too."""
+
+    history = "all trials"
+
+
+def test_a_storage_that_knows_more_does_not_give_it_away() -> None:
+    shown: list[Any] = []
+
+    class Prying(_Looking):
+        def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+            shown.append((getattr(study._storage, "history", None), study._storage.get_best_trial(study._study_id)))
+            return {}
+
+    study = _study(StagedSampler(STAGES, STARTS, lambda: Prying([]), _best), storage=_Keeping())
+    _run(study, 2)
+    assert shown == [(None, study.best_trial)]
 
 
 def test_what_still_waits_from_another_stage_is_shown_as_failed_too() -> None:
