@@ -14,6 +14,7 @@ A space YAML names parameters, each a hyp of YOLOv5 or a training setting::
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from search.parameters import CategoricalParameter, FixedParameter, IntParameter
 from search.priors import ParameterPrior, Prior, SpacePrior
 
 __all__ = ["PRETRAINED", "SETTINGS", "Draw", "Space", "load_space"]
+
+SETS = "sets"
+"""Key in the identity of a parameter: the hyp or setting that it sets, where that is not its name."""
 
 Draw = Callable[[str, BaseDistribution], Any]
 """Gives a value to one parameter."""
@@ -164,7 +168,7 @@ class Space(FrozenModel):
         Raises:
             InputError: A value is nowhere, or lies outside the space; it is never moved inside in silence.
         """
-        return self.walk(lambda name, _: self._start(name, base, known or {}))
+        return self.walk(lambda name, _: self.start(name, base, known))
 
     def starts(self, base: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return where the search of every parameter starts, those of other branches than trial 0's included.
@@ -201,11 +205,20 @@ class Space(FrozenModel):
                 priors[name] = Prior(starts[name] if centre is None else centre, said.confidence)
         return priors
 
-    def _start(self, name: str, base: Mapping[str, Any], known: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    def start(self, name: str, base: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401
+        """Return where the search of one parameter starts; as in :meth:`default_params`.
+
+        Raises:
+            InputError: The value is nowhere, or lies outside the space.
+        """
         parameter, target = self.parameters[name], self.target(name)
         if isinstance(parameter, FixedParameter):
             return parameter.value
-        return _checked_start(name, parameter, base.get(target, _own(parameter, known.get(target))))
+        return _checked_start(name, parameter, base.get(target, _own(parameter, (known or {}).get(target))))
+
+    def is_searched(self, name: str) -> bool:
+        """Whether a parameter is searched, and has no fixed value."""
+        return not isinstance(self.parameters[name], FixedParameter)
 
     def _searched(self) -> dict[str, Searched]:
         return {n: p for n, p in self.parameters.items() if not isinstance(p, FixedParameter)}
@@ -254,8 +267,9 @@ def _own(parameter: Searched, otherwise: Any) -> Any:  # noqa: ANN401
 
 
 def _identity(parameter: Parameter) -> str:
-    """The distribution, as it always was; with what conditions and other names add to its meaning."""
+    """The distribution's JSON; a name that is not the key and a condition are keys beside the distribution's own."""
     distribution = distribution_to_json(parameter.distribution())
-    added = [f"sets {parameter.name}"] if parameter.name else []
-    added += [f"when {parent} in {list(values)}" for parent, values in sorted(parameter.when.items())]
-    return "; ".join([distribution, *added])
+    sets = {SETS: parameter.name} if parameter.name else {}
+    when = {"when": {parent: list(values) for parent, values in sorted(parameter.when.items())}}
+    added = sets | (when if parameter.when else {})
+    return json.dumps(json.loads(distribution) | added) if added else distribution

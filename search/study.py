@@ -77,15 +77,15 @@ class SweepStudy:
             The storage that the study lies in.
         space:
             What is drawn for each trial.
-        stages:
-            The stages of the sweep, if it has any.
         stream:
             Which of several drivers on the study this is, 0 for the first; see
             :class:`~search.drafts.DraftStorage`.
+        stages:
+            The stages of the sweep, if it has any.
     """
 
     def __init__(
-        self, study: optuna.Study, storage: BaseStorage, space: Space, stages: Sequence[Stage] = (), stream: int = 0
+        self, study: optuna.Study, storage: BaseStorage, space: Space, stream: int = 0, stages: Sequence[Stage] = ()
     ) -> None:
         self.study = study
         self._space = space
@@ -284,7 +284,7 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    return SweepStudy(study, storage, space, stages_of(config.stages, space))
+    return SweepStudy(study, storage, space, stages=stages_of(config.stages, space))
 
 
 def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:

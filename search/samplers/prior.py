@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError
 from search.priors import Prior
-from search.samplers._rng import base_seed, derived_seed, generator
+from search.samplers._rng import base_seed, derived_seed, generator, trial_keys
 from search.samplers.keys import FROM_PRIOR_KEY
 
 STRENGTH = 10.0
@@ -78,7 +78,7 @@ class PriorSampler(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Decide and store where the trial comes from; an enqueued one comes from neither."""
         if FROM_PRIOR_KEY not in trial.user_attrs and "fixed_params" not in trial.system_attrs:
-            lot = generator(self._seed, trial.number, "prior").random()
+            lot = generator(self._seed, *trial_keys(trial), "prior").random()
             from_prior = bool(lot < self.probability(study))
             # As in PortfolioSampler.before_trial: no Trial exists yet that could be told.
             study._storage.set_trial_user_attr(trial._trial_id, FROM_PRIOR_KEY, from_prior)  # noqa: SLF001
@@ -107,9 +107,9 @@ class PriorSampler(BaseSampler):
         if not _is_from_prior(trial):
             return self._member.sample_independent(study, trial, param_name, param_distribution)
         if param_name in self._priors:
-            rng = generator(self._seed, trial.number, param_name)
+            rng = generator(self._seed, *trial_keys(trial), param_name)
             return self._priors[param_name].draw(param_distribution, rng)
-        uniform = RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
+        uniform = RandomSampler(seed=derived_seed(self._seed, *trial_keys(trial), param_name))
         return uniform.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
