@@ -6,7 +6,7 @@ An unknown key is an error. ``sweep.yaml`` in a sweep's folder is this model wri
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -29,7 +29,8 @@ from search.known.config import KnownConfig
 from search.paths import PathOrUri, absolute
 from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
-from search.space import Space
+from search.space import PRETRAINED, Space
+from search.stages import StageConfig
 from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
@@ -77,9 +78,11 @@ class SweepConfig(_Frozen):
     mode: Literal["max", "min"] = "max"
     """Whether more or less of ``metric`` is better."""
     trials: int = Field(default=30, ge=1)
-    """How many trials the sweep starts, the default hyp as trial 0 included."""
+    """How many trials the sweep starts, the default hyp as trial 0 included; with ``stages`` the sum of theirs."""
     budget: BudgetConfig = BudgetConfig()
     """What else ends the sweep, before it has all its trials: epochs, hours, GPU hours, a target, a plateau."""
+    stages: tuple[StageConfig, ...] = ()
+    """Groups of parameters to search one after another, each from the best so far; none: everything at once."""
     seed: int = Field(default=0, ge=0)
     """Seed of the samplers (``train.seed`` is the one of the trainings)."""
     resources: ResourcesConfig = ResourcesConfig()
@@ -120,6 +123,27 @@ class SweepConfig(_Frozen):
             raise ValueError(f"train.cache_dir is {cache!r}: give a folder, or leave it out")
         folder = (info.context or {}).get("folder", Path.cwd())
         return {**train, "cache_dir": str(Path(folder, cache).resolve())}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_trials(cls, values: Any) -> Any:  # noqa: ANN401 - whatever stands in the YAML
+        if not isinstance(values, Mapping) or not isinstance(stages := values.get("stages"), list | tuple):
+            return values
+        counts = [stage.get("trials") for stage in stages if isinstance(stage, Mapping)]
+        total = sum(count for count in counts if isinstance(count, int))
+        return {"trials": total, **values} if total else values
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> Self:
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stages: two have one name ({', '.join(names)}): give each a name of its own")
+        total = sum(stage.trials for stage in self.stages)
+        if self.stages and total != self.trials:
+            raise ValueError(
+                f"trials is {self.trials} and the stages have {total} in all: leave trials out, or change a stage"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_training(self) -> Self:
@@ -168,17 +192,36 @@ class SweepConfig(_Frozen):
         Raises:
             InputError: The hyp file is missing or no hyp, or a value lies outside the space.
         """
-        return space.default_params(self.base(space))
+        return space.default_params(*self._base(space))
 
-    def base(self, space: Space) -> dict[str, Any]:
-        """Hyps and training settings that suggestions override; see :meth:`start`.
+    def starts(self, space: Space) -> dict[str, Any]:
+        """Where the search of every parameter starts, those that trial 0 does not have included.
 
         Raises:
-            InputError: The hyp file is missing or no hyp.
+            InputError: As :meth:`start` raises it.
         """
+        return space.starts(*self._base(space))
+
+    def base(self, space: Space) -> dict[str, Any]:
+        """Hyps and training settings that suggestions override, as trial 0 has them; see :meth:`start`.
+
+        Raises:
+            InputError: As :meth:`start` raises it.
+        """
+        stated, known = self._base(space)
+        return {**known, **stated, **{space.target(n): value for n, value in self.start(space).items()}}
+
+    def _base(self, space: Space) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the sweep states, by hyp or setting; and what holds where it says nothing."""
         stated = {**self.train, **(read_hyp_values(self.hyp) if self.hyp else {})}
-        known = {**self.settings().as_dict(), **self.base_hyp().as_dict()}
-        return {**known, **space.defaults(), **stated}
+        settings = self.settings().as_dict()
+        if settings["weights"] is None and True in space.possible(PRETRAINED, False):
+            raise InputError(
+                f"{self.space}: {PRETRAINED} can be true and the sweep names no weights: "
+                f"give train.weights, or take {PRETRAINED} out of the space."
+            )
+        known = {**settings, PRETRAINED: settings["weights"] is not None, **self.base_hyp().as_dict()}
+        return stated, known
 
     def check_files(self) -> None:
         """Check that every file that the sweep reads is there.
@@ -190,6 +233,7 @@ class SweepConfig(_Frozen):
         files = {"data": self.data, "space": self.space, "hyp": self.hyp, "train.weights": weights}
         if weights in official_names():
             del files["train.weights"]
+        files |= {f"stages.{stage.name}.space": stage.space for stage in self.stages}
         for key, path in files.items():
             if path and not Path(path).is_file():
                 raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
@@ -204,6 +248,10 @@ class SweepConfig(_Frozen):
         values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(self, name) is None}
         if not self.budget.names:
             del values["budget"]
+        if self.stages:
+            values["stages"] = [stage.whole() for stage in self.stages]
+        else:
+            del values["stages"]
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
         if not self.start_from:
             del values["start_from"]

@@ -50,6 +50,8 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"checkpoints: {result.usage}")
     for smaller in result.smaller_batches:
         say(console, str(smaller))
+    for edge in result.edges:
+        say(console, str(edge))
     if result.interrupted:
         say(console, f"stopped before its end; go on with: {result.resume_command}")
     if result.ended is not None:
@@ -157,8 +159,17 @@ def status_table(console: Console, status: SweepStatus) -> None:
         best = status.best
         after = f"after {best['epoch']}/{status.epochs} epochs ({status.path} path)"
         say(console, f"best: trial {best['number']}, {best['value']:.5g} {after}")
+    _range_of_search(console, status)
     if not status.finished:
         say(console, f"if its driver is no longer at work, go on with: hypsweep resume {status.run_dir}")
+
+
+def _range_of_search(console: Console, status: SweepStatus) -> None:
+    """Which stages there are, and where the search came to the edge of its space."""
+    if status.stages:
+        say(console, f"stages: {'; '.join(map(str, status.stages))}")
+    for edge in status.edges:
+        say(console, str(edge))
 
 
 def _gpu_peak(console: Console, rows: list[dict[str, Any]]) -> None:

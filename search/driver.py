@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from ray import tune
 from ray.tune.error import TuneError
 from ray.tune.schedulers import TrialScheduler
@@ -21,6 +23,7 @@ from search.budget.guard import BudgetGuard, build_guard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config import SweepConfig
 from search.crashes import CRASH, CrashReasons
+from search.edges import Edge, edges
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
@@ -28,10 +31,11 @@ from search.known.marks import is_result
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
 from search.retention import RetentionRule
-from search.samplers import build_sampler
+from search.samplers import StagedSampler, build_sampler
 from search.schedulers.build import build_rungs, build_scheduler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
+from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import SweepStudy, is_paused, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
@@ -65,6 +69,8 @@ class SweepResult:
             What the sweep's checkpoints take; None where their storage cannot be listed.
         ended:
             The budget that ended the sweep before it had all its trials; None: none did.
+        edges:
+            Values of the best trial at the edge of their range.
     """
 
     run_dir: Path
@@ -75,6 +81,7 @@ class SweepResult:
     smaller_batches: tuple[SmallerBatch, ...] = ()
     usage: Usage | None = None
     ended: Ended | None = None
+    edges: tuple[Edge, ...] = ()
 
     @property
     def resume_command(self) -> str:
@@ -120,8 +127,12 @@ class Sweep:
     def __post_init__(self) -> None:
         self.config.check_files()
         space = load_space(self.config.space)
-        start = self.config.start(space)
-        sampler = build_sampler(self.config.sampler, space, self.config.seed, defaults=start)
+        starts = self.config.starts(space)
+        build = functools.partial(
+            build_sampler, self.config.sampler, space, self.config.seed, defaults=starts, priors=space.priors(starts)
+        )
+        stages = stages_of(self.config.stages, space)
+        sampler = StagedSampler(stages, starts, build, _best) if stages else build()
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "sampler", sampler)
 
@@ -132,6 +143,11 @@ class Sweep:
     def root(self, study: SweepStudy) -> str:
         """Path or URI of the sweep's checkpoints."""
         return checkpoint_root(self.config, self.run_dir, study.study.user_attrs["key"])
+
+
+def _best(study: optuna.Study) -> FrozenTrial | None:
+    best = best_trial(study)
+    return best.trial if best else None
 
 
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
@@ -193,7 +209,7 @@ def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt, guar
 
 
 def _board(sweep: Sweep) -> TensorBoardCallback:
-    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.parameters)
+    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.targets())
 
 
 def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
@@ -295,4 +311,5 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended
         smaller_batches=smaller_batches(study.study, sweep.config),
         usage=checkpoint_usage(sweep.root(study)),
         ended=ended,
+        edges=edges(study.study, sweep.space),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import (
     Discriminator,
     Field,
@@ -19,15 +19,57 @@ from pydantic import (
 )
 
 from data_prep.validation import FrozenModel
+from search.priors import ParameterPrior
 
 Choice = StrictBool | StrictInt | FiniteFloat | StrictStr | None
 
 
-class _Parameter(FrozenModel):
-    """What every kind of parameter has."""
+class _Entry(FrozenModel):
+    """What every entry of a space has."""
+
+    name: str | None = None
+    """The hyp or setting that it sets; None: that of its key. Several entries may set one, under other conditions."""
+    when: dict[str, tuple[Choice, ...]] = Field(default_factory=dict)
+    """Drawn only when each of these parameters took one of the values; a single value needs no list."""
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _accept_one_value(cls, when: Any) -> Any:  # noqa: ANN401 - whatever stands in the YAML
+        if not isinstance(when, Mapping):
+            return when
+        return {parent: v if isinstance(v, list | tuple) else (v,) for parent, v in when.items()}
+
+
+class FixedParameter(_Entry):
+    """A value that is not searched; it overrides the base."""
+
+    type: Literal["fixed"] = "fixed"
+    """Kind of the parameter; may be left out."""
+    value: Choice
+    """The value."""
+
+    def distribution(self) -> BaseDistribution:
+        """Return a distribution of one value: it stands among a trial's parameters, and no sampler is asked."""
+        match self.value:
+            case float(number):
+                return FloatDistribution(number, number)
+            case int(whole) if not isinstance(whole, bool):
+                return IntDistribution(whole, whole)
+            case choice:
+                return CategoricalDistribution((choice,))
+
+    def values(self) -> tuple[Choice, ...]:
+        """Return its one value."""
+        return (self.value,)
+
+
+class _Parameter(_Entry):
+    """What every kind of searched parameter has."""
 
     gain: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """How strongly the GA mutates it, 0 = never; other samplers do not use it."""
+    prior: ParameterPrior | None = None
+    """What is believed about its best value; None takes that of the space, if it has one."""
 
 
 class _Range(_Parameter):
@@ -41,6 +83,9 @@ class _Range(_Parameter):
     """Whether samplers see it on a logarithmic scale; needs ``low`` above 0."""
     default: FiniteFloat | None = None
     """Where the search starts unless the sweep's hyp file or ``train`` says; None leaves it to YOLOv5's default."""
+
+    def values(self) -> None:
+        """Return None: there are too many values to name."""
 
     # Each check stands at the field that comes last in it, so that the message names that field. A field that
     # is itself wrong is absent from ``info.data``: its own message comes first.
@@ -130,21 +175,30 @@ class CategoricalParameter(_Parameter):
         """Return what Optuna samples it from."""
         return CategoricalDistribution(self.choices)
 
+    def values(self) -> tuple[Choice, ...]:
+        """Return the choices."""
+        return self.choices
+
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - whatever stands in the YAML
     """Tell the kind of a parameter, so that errors speak of that kind alone."""
     if isinstance(value, Mapping):
-        return str(value.get("type", "categorical" if "choices" in value else "float"))
+        absent = "categorical" if "choices" in value else "fixed" if "value" in value else "float"
+        return str(value.get("type", absent))
     return str(getattr(value, "type", "float"))
 
 
 Parameter = Annotated[
     Annotated[FloatParameter, Tag("float")]
     | Annotated[IntParameter, Tag("int")]
-    | Annotated[CategoricalParameter, Tag("categorical")],
+    | Annotated[CategoricalParameter, Tag("categorical")]
+    | Annotated[FixedParameter, Tag("fixed")],
     Discriminator(
         _kind,
         custom_error_type="kind",
-        custom_error_message="unknown type, choose one of float, int, categorical",
+        custom_error_message="unknown type, choose one of float, int, categorical, fixed",
     ),
 ]
+"""One entry of a space."""
+Searched = FloatParameter | IntParameter | CategoricalParameter
+"""An entry that is searched."""

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError, WorkFailedError
 from data_prep.files import write_atomically
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.edges import edges_of
 from search.known.evolve import write_evolve
 from search.known.marks import SOURCE, is_result
 from search.paths import write_text
@@ -200,17 +201,17 @@ def _columns_of_one_type(table: pd.DataFrame) -> pd.DataFrame:
 def best_hyp_text(best: BestTrial, config: SweepConfig, space: Space) -> str:
     """A stock YOLOv5 hyp with a comment header: sweep, trial, metrics, seed, date."""
     hyp, _ = space.split(best.trial.params)
-    return format_hyp(Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), _header(best, config))
+    return format_hyp(Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), _header(best, config, space))
 
 
 def best_train_text(best: BestTrial, config: SweepConfig, space: Space) -> str:
     """What stands beside the hyp: model, optimizer, schedule, image size, batch, epochs, weights and the rest."""
     _, settings = space.split(best.trial.params)
-    comment = "".join(f"# {line}\n" for line in _header(best, config).splitlines())
+    comment = "".join(f"# {line}\n" for line in _header(best, config, space).splitlines())
     return comment + yaml.safe_dump({**config.settings().as_dict(), **settings}, sort_keys=False)
 
 
-def _header(best: BestTrial, config: SweepConfig) -> str:
+def _header(best: BestTrial, config: SweepConfig, space: Space) -> str:
     trial, metrics = best.trial, best.trial.user_attrs.get(LAST, {}).get("metrics", {})
     ended = trial.datetime_complete or datetime.now()  # noqa: DTZ005  Optuna's times are local ones, too
     author = trial.user_attrs.get(AUTHOR_KEY, "unknown")
@@ -230,6 +231,7 @@ def _header(best: BestTrial, config: SweepConfig) -> str:
         lines.append(f"trained with {' and '.join(unlike)}, for which stock YOLOv5 has no option")
     if trial.state != TrialState.COMPLETE:
         lines.append("No trial has reached its last epoch yet: this one is the best of those trained longest.")
+    lines += [str(edge) for edge in edges_of(best, space)]
     return "\n".join(lines)
 
 

@@ -145,7 +145,10 @@ class StudySearcher(Searcher):
         promotable = 0 if self._rungs is None else sum(1 for _ in self._rungs.promotables())
         if not self._has_room_for(1 if self._left_running else 1 + promotable):
             return None
-        trial = self._next_left() or self._next_new()
+        trial = self._next_left()
+        if trial is None and self._study.started() < self._plan.trials and self._study.must_wait():
+            return None
+        trial = trial or self._next_new()
         if trial is not None:
             if self._guard is not None:
                 self._guard.reserve(trial.number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from search.budget.report import BudgetState, read_states
+from search.edges import Edge, edges_of
 from search.known.marks import is_result
 from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
+from search.space import load_space
+from search.stages import StageState, stage_states
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import is_paused
 
@@ -49,6 +52,10 @@ class SweepStatus:
             What the sweep's checkpoints take; None where their storage cannot be listed.
         budget:
             How far each budget is used.
+        edges:
+            Values of the best trial at the edge of their range.
+        stages:
+            How far each stage is, where the sweep has stages.
     """
 
     run_dir: Path
@@ -66,6 +73,8 @@ class SweepStatus:
     smaller_batches: tuple[SmallerBatch, ...]
     usage: Usage | None
     budget: tuple[BudgetState, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    stages: tuple[StageState, ...] = ()
 
     @property
     def finished(self) -> bool:
@@ -106,6 +115,8 @@ class SweepStatus:
             "checkpoints": self.usage.as_dict() if self.usage else None,
             "budget": [each.as_dict() for each in self.budget],
             "smaller_batches": [each._asdict() for each in self.smaller_batches],
+            "edges": [edge.as_dict() for edge in self.edges],
+            "stages": [asdict(stage) for stage in self.stages],
             "trials": self.rows(),
         }
 
@@ -140,6 +151,8 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
         budget=read_states(config.budget, study),
+        edges=edges_of(best, load_space(config.space)) if best else (),
+        stages=stage_states(config.stages, study.get_trials(deepcopy=False)),
     )
 
 

@@ -9,22 +9,17 @@ in ``failure_kind``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import math
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, get_storage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -36,6 +31,8 @@ from search.journal_storage import SweepJournal
 from search.known.marks import OwnTrials
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import PAUSED_KEY
+from search.samplers.stages import Stage, must_wait
+from search.stages import stages_of
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -78,22 +75,21 @@ class SweepStudy:
             The study, with the sampler that draws its trials.
         storage:
             The storage that the study lies in.
-        distributions:
-            What is drawn for each trial, by name.
+        space:
+            What is drawn for each trial.
         stream:
             Which of several drivers on the study this is, 0 for the first; see
             :class:`~search.drafts.DraftStorage`.
+        stages:
+            The stages of the sweep, if it has any.
     """
 
     def __init__(
-        self,
-        study: optuna.Study,
-        storage: BaseStorage,
-        distributions: Mapping[str, BaseDistribution],
-        stream: int = 0,
+        self, study: optuna.Study, storage: BaseStorage, space: Space, stream: int = 0, stages: Sequence[Stage] = ()
     ) -> None:
         self.study = study
-        self._distributions = distributions
+        self._space = space
+        self._stages = stages
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
@@ -132,6 +128,10 @@ class SweepStudy:
         """Whether any trial that was started here has finished an epoch."""
         return bool(self._storage.history.trials) and self._own.has_epochs  # which follows the history
 
+    def must_wait(self) -> bool:
+        """Whether the next trial cannot be drawn yet: its stage starts from the best of what still trains."""
+        return bool(self._stages) and must_wait(self._stages, self.trials())
+
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.
 
@@ -144,7 +144,7 @@ class SweepStudy:
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
-        if self._distributions.keys() <= trial.params.keys():
+        if self._space.is_whole(trial.params):
             return trial
         return self._suggest(Trial(self._drawn, trial._trial_id))  # noqa: SLF001  optuna names it nowhere else
 
@@ -211,8 +211,7 @@ class SweepStudy:
 
     def _suggest(self, trial: Trial) -> FrozenTrial:
         with self._storage.together():
-            for name, distribution in self._distributions.items():
-                suggest(trial, name, distribution)
+            self._space.walk(functools.partial(suggest, trial))
         stored = self._storage.store(trial._trial_id)  # noqa: SLF001
         return self.trial(self._storage.get_trial(stored).number)
 
@@ -285,7 +284,7 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    return SweepStudy(study, storage, space.distributions())
+    return SweepStudy(study, storage, space, stages=stages_of(config.stages, space))
 
 
 def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
@@ -305,9 +304,8 @@ def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
 def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
     """What must stay the same for the values of a study to mean the same."""
     train = config.settings().as_dict()
-    distributions = {name: distribution_to_json(d) for name, d in space.distributions().items()}
     return {
-        "space": dict(sorted(distributions.items())),
+        "space": dict(sorted(space.identity().items())),
         "data": fingerprint(Path(config.data)),
         "metric": config.metric,
         "mode": config.mode,

@@ -24,7 +24,6 @@ from search.importing import check_start_from, start_from
 from search.journal import JOURNAL, driver_lock
 from search.known.marks import is_result
 from search.optuna_log import quiet_optuna
-from search.parameters import CategoricalParameter
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
 from search.study import SweepStudy, load_study
@@ -199,15 +198,12 @@ def check_machines(sweep: Sweep, options: Options) -> None:
 
 def _models(sweep: Sweep) -> list[TrainSettings]:
     """The settings of the sweep with every model and weights file that it can choose."""
-    searched = sweep.space.parameters
     settings = sweep.config.settings()
-    choices = {
-        name: found.choices
-        if isinstance(found := searched.get(name), CategoricalParameter)
-        else (getattr(settings, name),)
-        for name in ("model", "weights")
-    }
+    models, files = (sweep.space.possible(name, getattr(settings, name)) for name in ("model", "weights"))
+    digest = settings.weights_sha256
     return [
-        dataclasses.replace(settings, model=str(model), weights=weights)
-        for model, weights in product(choices["model"], choices["weights"])
+        dataclasses.replace(
+            settings, model=str(model), weights=weights, weights_sha256=None if weights is None else digest
+        )
+        for model, weights in product(models, files)
     ]

@@ -58,20 +58,34 @@ def fit(known: KnownTrial, base: Mapping[str, Any], space: Space, *, clip: bool)
     Raises:
         InputError: A value lies outside the space, or is of another kind.
     """
-    searched, stated = space.distributions(), dict(known.params)
+    stated = known.params
     clipped: dict[str, tuple[float, float]] = {}
-    for name in stated.keys() & searched.keys():
-        value = _legal(known, name, searched[name], clip=clip)
-        if value != stated[name]:
-            if not _is_rounding(name, stated[name], value):
-                clipped[name] = (stated[name], value)
-            stated[name] = value
+
+    def settle(name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  Optuna's own value type
+        target = space.target(name)
+        if target not in stated or not space.is_searched(name):
+            return _start(known, space, name, base)
+        value = _legal(known, target, distribution, clip=clip)
+        if value != stated[target] and not _is_rounding(target, stated[target], value):
+            clipped[target] = (stated[target], value)
+        return _start(known, space, name, {target: value})
+
+    params = space.walk(settle)
+    searched = {space.target(name): name for name in params if space.is_searched(name)}
+    other = {n: v for n, v in stated.items() if n not in searched and not _same(n, v, base.get(n))}
+    return Fitted(known, params, other, tuple(n for n in searched if n not in stated), clipped)
+
+
+def _start(known: KnownTrial, space: Space, name: str, base: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The value of one parameter as the space takes it, checked.
+
+    Raises:
+        InputError: It is nowhere, or lies outside the space.
+    """
     try:
-        params = space.default_params({**base, **stated})
+        return space.start(name, base)
     except InputError as error:
         raise InputError(f"{known.label}: {error}") from error
-    other = {n: v for n, v in stated.items() if n not in searched and not _same(n, v, base.get(n))}
-    return Fitted(known, params, other, tuple(n for n in params if n not in stated), clipped)
 
 
 def _legal(known: KnownTrial, name: str, distribution: BaseDistribution, *, clip: bool) -> Any:  # noqa: ANN401

@@ -6,6 +6,7 @@ name may be left out.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from data_prep.text import printable
 from search.known.source import KnownSource, KnownTrial
 from search.known.tables import shown
 from search.results import read_run
-from search.space import SETTINGS
+from search.space import SETS, SETTINGS
 from search.study import LAST
 
 _MEASURED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -98,8 +99,9 @@ def _source(study: optuna.Study, where: str) -> KnownSource:
         raise InputError(f"{where} has several goals, so its trials have no order: give single hyps of it.")
     identity = study.user_attrs.get("identity")
     base = _base(identity) if isinstance(identity, Mapping) else {}
+    targets = _targets(identity) if isinstance(identity, Mapping) else {}
     all_trials = study.get_trials(deepcopy=False)
-    trials = [_trial(trial, base, where) for trial in all_trials if _is_measured(trial)]
+    trials = [_trial(trial, base, targets, where) for trial in all_trials if _is_measured(trial)]
     left = sum(trial.state != TrialState.WAITING for trial in all_trials) - len(trials)
     return KnownSource(
         name=where,
@@ -128,10 +130,16 @@ def _value(trial: FrozenTrial) -> float | None:
     return trial.intermediate_values[trial.last_step]
 
 
-def _trial(trial: FrozenTrial, base: Mapping[str, Any], where: str) -> KnownTrial:
+def _targets(identity: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a sweep that set a hyp of another name, and that hyp."""
+    entries = {name: json.loads(entry) for name, entry in identity.get("space", {}).items()}
+    return {name: entry[SETS] for name, entry in entries.items() if SETS in entry}
+
+
+def _trial(trial: FrozenTrial, base: Mapping[str, Any], targets: Mapping[str, str], where: str) -> KnownTrial:
     last = trial.user_attrs.get(LAST, {})
     return KnownTrial(
-        params={**base, **trial.params},
+        params={**base, **{targets.get(name, name): value for name, value in trial.params.items()}},
         label=f"{where} trial {trial.number}",
         value=_value(trial),
         metrics=last.get("metrics", {}),

@@ -6,18 +6,24 @@ A new sampler gets a file here and a name in ``build.py``; a new operator of the
 from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.build import SamplerConfig, build_sampler
 from search.samplers.genetic import GeneticSampler
-from search.samplers.keys import AUTHOR_KEY, PAUSED_KEY
+from search.samplers.keys import AUTHOR_KEY, FROM_PRIOR_KEY, PAUSED_KEY, STAGE_KEY
 from search.samplers.portfolio import PortfolioSampler
+from search.samplers.prior import PriorSampler
 from search.samplers.seeded import TrialSeededSampler
+from search.samplers.staged import StagedSampler
 
 __all__ = [
     "AUTHOR_KEY",
+    "FROM_PRIOR_KEY",
     "PAUSED_KEY",
+    "STAGE_KEY",
     "Allocation",
     "EvenAllocation",
     "GeneticSampler",
     "PortfolioSampler",
+    "PriorSampler",
     "SamplerConfig",
+    "StagedSampler",
     "TrialSeededSampler",
     "build_sampler",
 ]

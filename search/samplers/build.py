@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from data_prep.errors import InputError
 from data_prep.validation import FrozenModel, describe
+from search.priors import Prior
 from search.samplers._bounded import BoundedView
 from search.samplers._rng import derived_seed
 from search.samplers._selection import ParentRule
@@ -20,9 +21,13 @@ from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.genetic import GeneticSampler
 from search.samplers.history import PausedAs
 from search.samplers.portfolio import PortfolioSampler
+from search.samplers.prior import STRENGTH, PriorSampler
 from search.samplers.seeded import TrialSeededSampler
 from search.samplers.views import SharedView, ViewSampler
 from search.space import Space
+
+WITHOUT_PRIOR = ("ga", "grid")
+"""Members that priors do not reach: the GA starts from the default anyway, and a grid is complete or no grid."""
 
 
 class GAOptions(FrozenModel):
@@ -86,6 +91,8 @@ class SamplerConfig(FrozenModel):
     """Members with their options; a plain list of names takes the defaults."""
     allocation: Literal["even"] = "even"
     """Who suggests the next trial."""
+    prior_strength: float = Field(default=STRENGTH, ge=0, allow_inf_nan=False)
+    """How many trials the priors of the space are worth, 0 = they are not used; the GA starts from the default."""
 
     @field_validator("members", mode="before")
     @classmethod
@@ -111,6 +118,7 @@ def build_sampler(
     seed: int,
     *,
     defaults: Mapping[str, Any] | None = None,
+    priors: Mapping[str, Prior] | None = None,
 ) -> PortfolioSampler:
     """Return the portfolio that a sweep's ``sampler`` configuration describes, of one member or several.
 
@@ -121,7 +129,9 @@ def build_sampler(
         config: ``{"members": ["ga", "tpe"] or {"ga": {options}, ...}, "allocation": "even"}``.
         space: Gains and defaults of the GA come from here.
         seed: Whole number from 0 up.
-        defaults: Where the GA starts instead, such as ``space.default_params(base)``.
+        defaults: Where the GA starts instead, such as ``space.starts(base)``.
+        priors: What is believed beforehand, such as ``space.priors(defaults)``; all members but those in
+            ``WITHOUT_PRIOR`` draw from it at first.
 
     Raises:
         InputError: An unknown member, option or value, or a negative seed.
@@ -130,8 +140,9 @@ def build_sampler(
         config = _validated(config)
     named = {name: getattr(config.members, name) for name in config.members.model_fields_set}
     start = space.defaults() if defaults is None else defaults
+    believes = functools.partial(_with_prior, config, seed, priors or {})
     members = {
-        name: _member(named[name], space.gains(), start, derived_seed(seed, name))
+        name: believes(name, _member(named[name], space.gains(), start, derived_seed(seed, name)))
         for name in MemberOptions.model_fields  # the order of the class: that of a set differs between processes
         if named.get(name) is not None
     }
@@ -156,6 +167,14 @@ def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[
             return _qmc(options, seed)
         case _:
             return TrialSeededSampler(RandomSampler, seed=seed)
+
+
+def _with_prior(
+    config: SamplerConfig, seed: int, priors: Mapping[str, Prior], name: str, member: BaseSampler
+) -> BaseSampler:
+    if not priors or not config.prior_strength or name in WITHOUT_PRIOR:
+        return member
+    return PriorSampler(member, priors, strength=config.prior_strength, seed=derived_seed(seed, name, "prior"))
 
 
 def _tpe(options: TPEOptions, view: SharedView, seed: int) -> ViewSampler:

@@ -48,7 +48,7 @@ class SweepFiles:
             "train": {"epochs": 9, "model": "yolov5n"},
             "scheduler": {"grace_period": 1, "reduction_factor": 3},
             "sampler": {"members": {"random": {}}},
-            "trials": 6,
+            **({} if "stages" in changes else {"trials": 6}),
         }
         path = self.folder / "sweep.yaml"
         path.write_text(yaml.safe_dump(values | changes))

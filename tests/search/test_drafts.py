@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, CmaEsSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
@@ -17,17 +16,22 @@ from search.drafts import DraftStorage
 from search.journal import mend_journal
 from search.journal_storage import SweepJournal
 from search.samplers import AUTHOR_KEY, GeneticSampler, PortfolioSampler, TrialSeededSampler
+from search.space import Space
 from search.study import SweepStudy
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
-SPACE: dict[str, BaseDistribution] = {
-    "lr0": FloatDistribution(1e-5, 0.1, log=True),
-    "momentum": FloatDistribution(0.6, 0.98),
-    "anchors": IntDistribution(2, 10),
-    "fixed": FloatDistribution(1.0, 1.0),
-    "optimizer": CategoricalDistribution(["SGD", "AdamW"]),
-}
+SPACE = Space.model_validate(
+    {
+        "parameters": {
+            "lr0": {"low": 1e-5, "high": 0.1, "log": True},
+            "momentum": {"low": 0.6, "high": 0.98},
+            "anchors": {"type": "int", "low": 2, "high": 10},
+            "mosaic": {"value": 1.0},
+            "optimizer": {"choices": ["SGD", "AdamW"]},
+        }
+    }
+)
 
 
 def _tpe(seed: int) -> TPESampler:
@@ -78,7 +82,7 @@ def test_a_draw_is_what_optuna_itself_would_ask(
     ours = swept(where(tmp_path), make())
     theirs = optuna.create_study(sampler=make(), direction="maximize")
     for number in range(15):
-        drawn, asked = ours.draw(), theirs.ask(SPACE)
+        drawn, asked = ours.draw(), theirs.ask(SPACE.distributions())
         assert (drawn.number, drawn.state) == (number, TrialState.RUNNING)
         assert drawn.params == asked.params
         assert drawn.distributions == asked.distributions
@@ -124,7 +128,7 @@ def test_an_enqueued_trial_comes_first_with_its_values_and_what_they_lack(
     first, second = study.draw(), study.draw()
     assert (first.number, second.number) == (0, 1)
     assert (first.params["lr0"], first.params["anchors"]) == (0.01, 4)
-    assert first.params.keys() == SPACE.keys()
+    assert first.params.keys() == SPACE.parameters.keys()
     assert first.user_attrs[AUTHOR_KEY] == "known"
     assert second.params["lr0"] != 0.01
 

@@ -130,6 +130,22 @@ def test_from_pig_to_cow_rank_counts_and_no_score_comes_along(files: SweepFiles)
     assert [t.number for t in study.trials() if t.state == TrialState.COMPLETE] == [0]
 
 
+def test_a_hyp_under_another_name_in_another_space_is_the_same_hyp(files: SweepFiles) -> None:
+    sweep(files)
+    folder = files.folder / "other"
+    folder.mkdir()
+    other = SweepFiles(folder)
+    pace = {"name": "lr0", "low": 0.011, "high": 0.9, "when": {"optimizer": "SGD"}, "default": 0.02}
+    space = {"parameters": {"optimizer": {"choices": ["SGD", "AdamW"]}, "pace": pace}}
+    (folder / "space.yaml").write_text(yaml.safe_dump(space))
+    study, _ = open_tiny(other, name="other", train=TWO)
+    add(study, TrialState.COMPLETE, [0.5, 0.75])
+    finish_run(other, study, name="other", train=TWO)
+    bring(files, other.run)
+    (params,) = waiting(files)
+    assert params["lr0"] == 0.02
+
+
 def test_what_lies_outside_is_refused_and_nothing_is_added(files: SweepFiles) -> None:
     sweep(files)
     good = write_stock(files.folder / "good.csv", *STOCK)

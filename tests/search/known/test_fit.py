@@ -84,3 +84,39 @@ def test_the_unit_cube_sees_ratios_where_the_scale_is_logarithmic() -> None:
     assert not are_near(place, unit({"lr0": 1.2e-3, "momentum": 0.79, "optimizer": "SGD"}, searched), 0.02)
     assert not are_near(place, unit({"lr0": 1e-3, "momentum": 0.79, "optimizer": "AdamW"}, searched), 0.02)
     assert not are_near(place, unit({"lr0": 1e-3, "momentum": 0.79}, searched), 0.02)
+
+
+BRANCHES = Space.model_validate(
+    {
+        "parameters": {
+            "fast": {"name": "lr0", "low": 1e-3, "high": 0.1, "when": {"optimizer": "SGD"}},
+            "slow": {"name": "lr0", "low": 1e-5, "high": 1e-2, "default": 1e-3, "when": {"optimizer": "AdamW"}},
+            "optimizer": {"choices": ["SGD", "AdamW"]},
+            "mosaic": {"value": 0.5},
+        }
+    }
+)
+
+
+@pytest.mark.parametrize(("optimizer", "name"), [("SGD", "fast"), ("AdamW", "slow")])
+def test_a_hyp_goes_to_the_parameter_that_sets_it_in_its_branch(optimizer: str, name: str) -> None:
+    fitted = fit(known(lr0=0.005, optimizer=optimizer), BASE, BRANCHES, clip=False)
+    assert fitted.params == {"optimizer": optimizer, name: 0.005, "mosaic": 0.5}
+    assert not fitted.other
+    assert not fitted.filled
+
+
+def test_the_branch_decides_what_is_outside() -> None:
+    config = known(lr0=0.05, optimizer="AdamW")
+    with pytest.raises(InputError, match=r"pig row 3: lr0 is 0\.05, outside 1e-05 to 0\.01"):
+        fit(config, BASE, BRANCHES, clip=False)
+    fitted = fit(config, BASE, BRANCHES, clip=True)
+    assert fitted.params["slow"] == 0.01
+    assert fitted.clipped == {"lr0": (0.05, 0.01)}
+
+
+def test_a_fixed_value_stays_and_another_one_is_named() -> None:
+    fitted = fit(known(lr0=0.05, optimizer="SGD", mosaic=1.0), {**BASE, "mosaic": 0.5}, BRANCHES, clip=True)
+    assert fitted.params["mosaic"] == 0.5
+    assert fitted.other == {"mosaic": 1.0}
+    assert not fitted.clipped

@@ -12,8 +12,10 @@ from optuna.testing.pytest_samplers import (
     SingleOnlySamplerTestCase,
 )
 
-from search.samplers import GeneticSampler, PortfolioSampler, TrialSeededSampler
+from search.priors import Prior
+from search.samplers import GeneticSampler, PortfolioSampler, PriorSampler, StagedSampler, TrialSeededSampler
 from search.samplers.build import build_sampler
+from search.samplers.stages import Stage
 from search.space import load_space
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
@@ -62,6 +64,25 @@ class TestTrialSeeded(BasicSamplerTestCase, RelativeSamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return lambda: TrialSeededSampler(_tpe, seed=0)
+
+
+class TestPrior(BasicSamplerTestCase):
+    @pytest.fixture(
+        params=[
+            lambda: PriorSampler(TPESampler(seed=1), {"x": Prior(1), "y": Prior(0.5)}, seed=0, strength=2),
+            lambda: PriorSampler(RandomSampler(seed=1), {}, seed=0),
+        ],
+        ids=["tpe", "random"],
+    )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
+
+
+class TestStaged(BasicSamplerTestCase):
+    @pytest.fixture
+    def sampler(self) -> Callable[[], BaseSampler]:
+        stages = (Stage("one", 3, frozenset({"x", "y", "a"})), Stage("two", 3, frozenset({"z", "b"})))
+        return lambda: StagedSampler(stages, {}, lambda: TPESampler(seed=0, n_startup_trials=1), lambda _: None)
 
 
 class TestPortfolioOfOptunasOwn(BasicSamplerTestCase):
