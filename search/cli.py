@@ -139,6 +139,17 @@ def status(
 
 
 @app.command()
+def report(
+    run: Run,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; report.html if absent.")] = None,
+) -> None:
+    """Write one HTML page of a sweep: curves, rungs, parameters, trials; its driver may be at work."""
+    from search.report import write_report
+
+    typer.echo(write_report(run, out))
+
+
+@app.command()
 def export(
     run: Run,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; best_hyp.yaml if absent.")] = None,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from data_prep.eda.charts import Chart, class_colour, to_svg
-from data_prep.eda.markup import Swatch, data_uri, swatch, text
+from data_prep.eda.charts import Chart, class_colour
+from data_prep.eda.markup import Swatch, data_uri, text
 from data_prep.eda.sheets import Shown
+from data_prep.eda.shell import chart_row
 from data_prep.eda.summary import EdaSummary
 from data_prep.eda.tables import Tables
 from data_prep.labels import Stratification
@@ -53,11 +54,7 @@ def class_name(content: Content, class_id: int) -> Swatch:
 
 def charts(content: Content, name: str) -> str:
     """Return the plots of a section; without any, nothing."""
-    figures = "".join(
-        f'<figure class="chart"><figcaption>{swatch(chart.title, chart.colour)}</figcaption>{to_svg(chart)}</figure>'
-        for chart in content.charts[name]
-    )
-    return f'<div class="charts">{figures}</div>' if figures else ""
+    return chart_row(content.charts[name])
 
 
 def sheet(pictures: Iterable[Shown]) -> str:

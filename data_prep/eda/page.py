@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from data_prep.eda import evidence, figures
 from data_prep.eda.content import Content
-from data_prep.eda.markup import NOTHING, number, section, text
-from data_prep.eda.style import CSS
+from data_prep.eda.markup import NOTHING, number
+from data_prep.eda.shell import html_page
 
 #: By this the page is told from other HTML files.
 GENERATOR = '<meta name="generator" content="hypsweep eda">'
 
-# Should an escape ever be forgotten, the browser still runs and fetches nothing.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _OF_BOXES = ("counts", "ratio", "area", "small", "places")
 
 
@@ -32,26 +30,17 @@ def build_page(content: Content) -> str:
         "sheets": ("Pictures of each class", evidence.sheets),
         "worst": ("Pictures with the worst findings", evidence.worst),
     }
-    links = "".join(f'<li><a href="#{name}">{text(title)}</a></li>' for name, (title, _) in sections.items())
-    body = "".join(
-        section(name, title, build(content) if summary.boxes or name not in _OF_BOXES else NOTHING)
+    built = {
+        name: (title, build(content) if summary.boxes or name not in _OF_BOXES else NOTHING)
         for name, (title, build) in sections.items()
-    )
-    title = text(summary.title)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{GENERATOR}'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}: EDA</title><style>{CSS}</style></head><body>"
-        f'<div class="page"><nav aria-label="Contents"><ol>{links}</ol></nav>'
-        f"<main><h1>{title}</h1>{_tiles(content)}{body}</main></div></body></html>\n"
-    )
+    }
+    return html_page(summary.title, "EDA", GENERATOR, _tiles(content), built)
 
 
-def _tiles(content: Content) -> str:
+def _tiles(content: Content) -> list[tuple[str, str]]:
     summary = content.summary
     per_image = summary.boxes_per_image
-    tiles = [
+    return [
         (number(summary.images), "pictures"),
         (number(summary.boxes), "boxes"),
         (number(len(content.tables.names)), "classes"),
@@ -62,5 +51,3 @@ def _tiles(content: Content) -> str:
         ),
         (number(len(content.tables.findings)), "findings"),
     ]
-    shown = "".join(f"<div><b>{value}</b><span>{text(name)}</span></div>" for value, name in tiles)
-    return f'<div class="tiles">{shown}</div>'
