@@ -153,12 +153,13 @@ def report(
 def export(
     run: Run,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; best_hyp.yaml if absent.")] = None,
+    trial: Annotated[int | None, typer.Option(help="Number of the trial; the best if absent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Write the best hyp as a YAML for `yolov5 train --hyp`."""
+    """Write the best hyp, or a chosen one, as a YAML for `yolov5 train --hyp`."""
     from search.results import export_best
 
-    path = export_best(run, out)
+    path = export_best(run, out, trial)
     if as_json:
         _print_json({"hyp": str(path)})
     else:
@@ -199,6 +200,7 @@ def import_(
 @app.command()
 def promote(
     run: Run,
+    trial: Annotated[int | None, typer.Option(help="Number of the trial; the best if absent.")] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of the final training; the sweep's if absent.")
     ] = None,
@@ -212,6 +214,7 @@ def promote(
 
     console = Console()
     chosen = PromoteOptions(
+        trial=trial,
         epochs=epochs,
         max_megabytes=max_megabytes,
         address=address,

@@ -25,6 +25,8 @@ from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.validation import ConfigPath, FrozenModel, describe
 from search.budget.config import BudgetConfig
+from search.goals.check import DEFAULT_SAMPLER, check_goals
+from search.goals.config import ConstraintsConfig, Objective
 from search.known.config import KnownConfig
 from search.paths import PathOrUri, absolute
 from search.samplers import SamplerConfig
@@ -74,11 +76,15 @@ class SweepConfig(_Frozen):
     scheduler: SchedulerConfig = SchedulerConfig()
     """Early stopping."""
     metric: str = "fitness"
-    """The reported value that is optimized."""
+    """The reported value that is optimized; of several goals the first."""
     mode: Literal["max", "min"] = "max"
     """Whether more or less of ``metric`` is better."""
+    objectives: tuple[Objective, ...] = ()
+    """Several goals instead of ``metric`` and ``mode``: what is wanted is their front."""
     trials: int = Field(default=30, ge=1)
     """How many trials the sweep starts, the default hyp as trial 0 included; with ``stages`` the sum of theirs."""
+    constraints: ConstraintsConfig = ConstraintsConfig()
+    """Limits that are known before a training; a configuration that breaks one is drawn again and never trained."""
     budget: BudgetConfig = BudgetConfig()
     """What else ends the sweep, before it has all its trials: epochs, hours, GPU hours, a target, a plateau."""
     stages: tuple[StageConfig, ...] = ()
@@ -155,6 +161,24 @@ class SweepConfig(_Frozen):
             )
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_first_objective(cls, values: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
+        """Let ``metric`` and ``mode`` be those of the first goal, and a sampler that knows several be the default."""
+        if not isinstance(values, dict) or not isinstance(values.get("objectives"), list | tuple):
+            return values
+        for name in ("metric", "mode"):
+            if name in values:
+                raise ValueError(f"{name} and objectives exclude each other, give one of them")
+        first = next(iter(values["objectives"]), None)
+        named = {name: first[name] for name in ("metric", "mode") if name in first} if isinstance(first, dict) else {}
+        return {"sampler": {"members": [DEFAULT_SAMPLER]}, **values, **named}
+
+    @model_validator(mode="after")
+    def _check_goals(self) -> Self:
+        check_goals(self)
+        return self
+
     def settings(self) -> TrainSettings:
         """The settings that every trial shares, complete and checked.
 
@@ -170,6 +194,16 @@ class SweepConfig(_Frozen):
             return TypeAdapter(TrainSettings).validate_python(values)
         except ValidationError as error:
             raise InputError(f"train: {describe(error, values)}") from error
+
+    @property
+    def goals(self) -> tuple[Objective, ...]:
+        """What is wanted: one goal, or several."""
+        return self.objectives or (Objective(metric=self.metric, mode=self.mode),)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what is wanted."""
+        return tuple(goal.metric for goal in self.goals)
 
     @property
     def epochs(self) -> int:
@@ -252,6 +286,10 @@ class SweepConfig(_Frozen):
             values["stages"] = [stage.whole() for stage in self.stages]
         else:
             del values["stages"]
+        for name in ("metric", "mode") if self.objectives else ("objectives",):
+            del values[name]
+        if not self.constraints.limits():
+            del values["constraints"]
         values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
         if not self.start_from:
             del values["start_from"]

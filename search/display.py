@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,11 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"hyp:         {result.run_dir / 'best_hyp.yaml'}")
         say(console, f"results:     {result.run_dir / 'results.csv'}")
         say(console, f"tensorboard: tensorboard --logdir {result.run_dir / 'tensorboard'}")
+    _front(console, result.front)
+    if result.front:
+        say(console, f"front:       {result.run_dir / 'front.csv'}")
+        say(console, f"results:     {result.run_dir / 'results.csv'}")
+        say(console, f"tensorboard: tensorboard --logdir {result.run_dir / 'tensorboard'}")
     if result.usage is not None and result.usage.trials:
         say(console, f"checkpoints: {result.usage}")
     for smaller in result.smaller_batches:
@@ -61,6 +66,8 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"ended: {result.ended.sentence}{more}")
     if not result.interrupted and result.best is not None and not promoted:
         say(console, f"finish it:   hypsweep promote {result.run_dir}")
+    if not result.interrupted and result.front and not promoted:
+        say(console, f"finish one:  hypsweep promote {result.run_dir} --trial N")
 
 
 def import_summary(console: Console, report: ImportReport) -> None:
@@ -126,18 +133,10 @@ def demo_summary(console: Console, result: DemoResult) -> None:
 
 def status_table(console: Console, status: SweepStatus) -> None:
     """The trials of a sweep as a table, why some failed, and the best so far."""
-    table = Table(title=f"sweep {status.name}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("trial", "sampler", "state", "epoch", status.metric, "best"):
-        table.add_column(name, justify="left" if name in ("sampler", "state") else "right", no_wrap=True)
     rows = status.rows()
+    console.print(_trials(status, rows))
     for row in rows:
-        bold = status.best is not None and row["number"] == status.best["number"]
-        epoch = f"{row['epochs']}/{status.epochs}"
-        cells = (row["number"], row["sampler"], row["state"], epoch, row["value"], row["best_value"])
-        table.add_row(*map(_cell, cells), style="bold" if bold else None)
-    console.print(table)
-    for row in rows:
-        if _cell(row["failure"]):
+        if row["state"] == "FAIL" and _cell(row["failure"]):
             say(console, f"trial {row['number']} failed: {row['failure']}")
     for smaller in status.smaller_batches:
         say(console, str(smaller))
@@ -159,6 +158,7 @@ def status_table(console: Console, status: SweepStatus) -> None:
         best = status.best
         after = f"after {best['epoch']}/{status.epochs} epochs ({status.path} path)"
         say(console, f"best: trial {best['number']}, {best['value']:.5g} {after}")
+    _front(console, [_of_front(each, status.goals) for each in status.front])
     _range_of_search(console, status)
     if not status.finished:
         say(console, f"if its driver is no longer at work, go on with: hypsweep resume {status.run_dir}")
@@ -170,6 +170,33 @@ def _range_of_search(console: Console, status: SweepStatus) -> None:
         say(console, f"stages: {'; '.join(map(str, status.stages))}")
     for edge in status.edges:
         say(console, str(edge))
+
+
+def _trials(status: SweepStatus, rows: list[dict[str, Any]]) -> Table:
+    table = Table(title=f"sweep {status.name}", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    ends = [*status.goals, "front"] if status.goals else [status.metric, "best"]
+    for name in ("trial", "sampler", "state", "epoch", *ends):
+        table.add_column(name, justify="left" if name in ("sampler", "state") else "right", no_wrap=True)
+    for row in rows:
+        bold = row.get("front") or (status.best is not None and row["number"] == status.best["number"])
+        values = [row["value"], row["best_value"]]
+        if status.goals:
+            values = [*(row[f"value_{name}"] for name in status.goals), "yes" if row["front"] else None]
+        cells = (row["number"], row["sampler"], row["state"], f"{row['epochs']}/{status.epochs}", *values)
+        table.add_row(*map(_cell, cells), style="bold" if bold else None)
+    return table
+
+
+def _front(console: Console, trials: Sequence[str]) -> None:
+    """The trials of the front, a line each."""
+    if trials:
+        say(console, f"front: {_plural(len(trials), 'trial')} that no other beats in all goals")
+    for trial in trials:
+        say(console, f"  {trial}")
+
+
+def _of_front(row: dict[str, Any], goals: Sequence[str]) -> str:
+    return f"trial {row['number']} ({', '.join(f'{name} {_cell(row[name])}' for name in goals)})"
 
 
 def _gpu_peak(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +23,13 @@ from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config import SweepConfig
 from search.crashes import CRASH, CrashReasons
 from search.edges import Edge, edges
+from search.goals.front import front_lines
+from search.goals.screen import Screen, build_screen
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
-from search.known.marks import is_result
 from search.progress import Progress, ProgressCallback
-from search.results import BestTrial, SmallerBatch, best_trial, smaller_batches, write_results
+from search.results import BestTrial, SmallerBatch, best_trial, count_states, smaller_batches, write_results
 from search.retention import RetentionRule
 from search.samplers import StagedSampler, build_sampler
 from search.schedulers.build import build_rungs, build_scheduler
@@ -71,6 +71,8 @@ class SweepResult:
             The budget that ended the sweep before it had all its trials; None: none did.
         edges:
             Values of the best trial at the edge of their range.
+        front:
+            The trials of the front in words, where there are several goals.
     """
 
     run_dir: Path
@@ -82,6 +84,7 @@ class SweepResult:
     usage: Usage | None = None
     ended: Ended | None = None
     edges: tuple[Edge, ...] = ()
+    front: tuple[str, ...] = ()
 
     @property
     def resume_command(self) -> str:
@@ -123,22 +126,30 @@ class Sweep:
     run_dir: Path
     space: Space = field(init=False)
     sampler: BaseSampler = field(init=False)
+    screen: Screen | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.config.check_files()
         space = load_space(self.config.space)
         starts = self.config.starts(space)
         build = functools.partial(
-            build_sampler, self.config.sampler, space, self.config.seed, defaults=starts, priors=space.priors(starts)
+            build_sampler,
+            self.config.sampler,
+            space,
+            self.config.seed,
+            defaults=starts,
+            priors=space.priors(starts),
+            several_goals=bool(self.config.objectives),
         )
         stages = stages_of(self.config.stages, space)
         sampler = StagedSampler(stages, starts, build, _best) if stages else build()
         object.__setattr__(self, "space", space)
         object.__setattr__(self, "sampler", sampler)
+        object.__setattr__(self, "screen", build_screen(self.config, space))
 
     def open(self, *, new: bool) -> SweepStudy:
         """Open the sweep's study; see :func:`search.study.open_study`."""
-        return open_study(self.config, self.run_dir, self.space, self.sampler, new=new)
+        return open_study(self.config, self.run_dir, self.space, self.sampler, new=new, screen=self.screen)
 
     def root(self, study: SweepStudy) -> str:
         """Path or URI of the sweep's checkpoints."""
@@ -161,7 +172,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     keeper = CheckpointKeeper(root, study, _retention(sweep.config))
     shown = ProgressCallback(study, target, sweep.config.epochs, options.console, options.on_progress, guard)
     with interruptible(options.say) as interrupt, guard.running():
-        stopper = SweepStopper(sweep.config.metric, _end_asked(sweep, searcher, interrupt, guard))
+        stopper = SweepStopper(plan.metrics, _end_asked(sweep, searcher, interrupt, guard))
         callbacks = [BudgetCallback(guard), crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
@@ -209,7 +220,7 @@ def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt, guar
 
 
 def _board(sweep: Sweep) -> TensorBoardCallback:
-    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metric, sweep.space.targets())
+    return TensorBoardCallback(sweep.run_dir / TENSORBOARD, sweep.config.metrics, sweep.space.targets())
 
 
 def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
@@ -217,7 +228,7 @@ def _gpu_advice(sweep: Sweep, options: Options) -> GpuAdvice:
 
 
 def _retention(config: SweepConfig) -> RetentionRule:
-    return RetentionRule(config.mode, config.keep_best_checkpoints, config.max_paused_checkpoints)
+    return RetentionRule(config.mode, config.keep_best_checkpoints, config.max_paused_checkpoints, config.objectives)
 
 
 def _is_unfinished(study: SweepStudy, target: int) -> bool:
@@ -236,6 +247,7 @@ def _plan(sweep: Sweep, target: int) -> TrialPlan:
         trials=target,
         max_concurrent=config.max_concurrent,
         gpus=runtime.gpus_per_trial(config.resources),
+        objectives=config.objectives,
     )
 
 
@@ -301,15 +313,15 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended
             else:
                 study.finish(trial.number, TrialState.FAIL, reason="Ray lost the trial", kind=CRASH)
     write_results(study.study, sweep.config, sweep.space, sweep.run_dir)
-    states = Counter(t.state.name for t in study.trials() if t.state != TrialState.WAITING and not is_result(t))
     return SweepResult(
         sweep.run_dir,
         interrupted,
-        dict(states),
+        count_states(study.study),
         best_trial(study.study),
         path=sweep.config.settings().path,
         smaller_batches=smaller_batches(study.study, sweep.config),
         usage=checkpoint_usage(sweep.root(study)),
         ended=ended,
         edges=edges(study.study, sweep.space),
+        front=front_lines(study.study, sweep.config.objectives),
     )

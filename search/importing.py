@@ -133,6 +133,10 @@ def _plan(
 ) -> _Plan:
     order, base, left_out = ranking(source, config.metric, config.mode), config.base(space), source.left_out
     if wanted.as_ == As.RESULTS:
+        if config.objectives:
+            raise InputError(
+                f"{source.name}: results have one value and the sweep has several objectives: import as enqueue."
+            )
         check_comparable(source, identity(config, space))
         unfinished = len(order) - len(order := [i for i in order if source.trials[i].finished])
         left_out += (f"{unfinished} trials that did not run to their last epoch",) if unfinished else ()

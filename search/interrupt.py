@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -57,32 +57,32 @@ def interruptible(announce: Callable[[str], None]) -> Iterator[Interrupt]:
 
 
 class SweepStopper(Stopper):
-    """Ends a trial whose metric is no finite number, and the whole sweep when ``should_end`` says so.
+    """Ends a trial of which an optimized value is no finite number, and the whole sweep when ``should_end`` says so.
 
     When Ray ends a whole experiment it stops the workers without a word to the searcher: trials stay RUNNING in the
     study, which is what an interrupted sweep wants.
 
     Args:
-        metric:
-            Key of the value in a result.
+        metrics:
+            Keys of the values in a result.
         should_end:
             Asked after every step of Ray's loop.
     """
 
-    def __init__(self, metric: str, should_end: Callable[[], bool]) -> None:
-        self._metric = metric
+    def __init__(self, metrics: Sequence[str], should_end: Callable[[], bool]) -> None:
+        self._metrics = tuple(metrics)
         self._should_end = should_end
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
         """Whether the trial is to end."""
-        return not math.isfinite(result.get(self._metric, 0.0))
+        return not all(math.isfinite(result.get(metric, 0.0)) for metric in self._metrics)
 
     def stop_all(self) -> bool:
         """Whether the sweep is to end."""
         return self._should_end()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_metric": self._metric}  # Ray pickles it into its snapshots; what it asks lives in the driver
+        return {"_metrics": self._metrics}  # Ray pickles it into its snapshots; what it asks lives in the driver
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_metric"], lambda: False)  # type: ignore[misc]
+        self.__init__(state["_metrics"], lambda: False)  # type: ignore[misc]

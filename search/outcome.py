@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from optuna.trial import TrialState
@@ -22,8 +22,8 @@ class Outcome(NamedTuple):
     Attributes:
         state:
             COMPLETE, PRUNED or FAIL.
-        value:
-            The value of the last step, if it is a finite number.
+        values:
+            The optimized values of the last step, if they are finite numbers.
         reason:
             Why it is FAIL.
         kind:
@@ -31,33 +31,33 @@ class Outcome(NamedTuple):
     """
 
     state: TrialState
-    value: float | None
+    values: tuple[float, ...] | None
     reason: str | None = None
     kind: str | None = None
 
 
-def judge(result: Mapping[str, Any] | None, metric: str, epochs: int) -> Outcome:
+def judge(result: Mapping[str, Any] | None, metrics: Sequence[str], epochs: int) -> Outcome:
     """What a trial is, by its last result.
 
     Args:
         result:
             The last step, as the trainable reported it; None where there was none.
-        metric:
-            Key of the optimized value.
+        metrics:
+            Keys of the optimized values.
         epochs:
             Epochs of a full training.
     """
     if not result:
         return Outcome(TrialState.FAIL, None, "ended before its first epoch", CRASH)
-    value = result.get(metric, math.nan)
-    value = float(value) if math.isfinite(value) else None
     if result.get(FAILURE):
         return Outcome(TrialState.FAIL, None, str(result[FAILURE]), result.get(FAILURE_KIND))
-    if value is None:
-        reason = f"{metric} is no finite number at epoch {result[TIME_ATTR]}"
+    values = tuple(float(result.get(metric, math.nan)) for metric in metrics)
+    wrong = [metric for metric, value in zip(metrics, values, strict=True) if not math.isfinite(value)]
+    if wrong:
+        reason = f"{wrong[0]} is no finite number at epoch {result[TIME_ATTR]}"
         return Outcome(TrialState.FAIL, None, reason, DIVERGED)
     finished = result[TIME_ATTR] >= epochs
-    return Outcome(TrialState.COMPLETE if finished else TrialState.PRUNED, value)
+    return Outcome(TrialState.COMPLETE if finished else TrialState.PRUNED, values)
 
 
 def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:

@@ -18,6 +18,8 @@ from rich.live import Live
 from rich.table import Table
 
 from search.budget.report import BudgetState, seconds_left
+from search.goals.front import pareto_front
+from search.goals.record import is_rejected, values_by_epoch
 from search.known.marks import is_result
 from search.results import BestTrial, best_trial
 from search.samplers import AUTHOR_KEY
@@ -57,6 +59,10 @@ class Progress:
             How many trials wait at a rung.
         budget:
             How far each budget is used.
+        rejected:
+            How many more were drawn and break a constraint.
+        front:
+            How many trials are on the front, where there are several goals.
     """
 
     trials: tuple[FrozenTrial, ...]
@@ -66,6 +72,8 @@ class Progress:
     eta_seconds: float | None
     paused: int = 0
     budget: tuple[BudgetState, ...] = ()
+    rejected: int = 0
+    front: int = 0
 
 
 class ProgressCallback(Callback):
@@ -165,7 +173,8 @@ class ProgressCallback(Callback):
 
     def progress(self) -> Progress:
         """How far the sweep is now."""
-        trials = tuple(t for t in self._study.trials() if t.state != TrialState.WAITING)
+        drawn = [t for t in self._study.trials() if t.state != TrialState.WAITING]
+        trials = tuple(trial for trial in drawn if not is_rejected(trial))
         ended, settled = sum(t.state in _ENDED and not is_result(t) for t in trials), _settled(trials)
         elapsed = max(time.monotonic() - self._started_at, 1e-9)
         pace = (settled - self._settled_before) / elapsed
@@ -173,7 +182,9 @@ class ProgressCallback(Callback):
         left = [seconds_left(before, now, elapsed) for before, now in zip(self._spent_before, spent, strict=True)]
         left.append((self._planned - settled) / pace if pace > 0 else None)
         eta = min((each for each in left if each is not None), default=None)
-        return Progress(trials, ended, self._planned, best_trial(self._study.study), eta, settled - ended, spent)
+        front = len(pareto_front(self._study.study)) if self._study.has_several_goals else 0
+        best, rejected = best_trial(self._study.study), len(drawn) - len(trials)
+        return Progress(trials, ended, self._planned, best, eta, settled - ended, spent, rejected, front)
 
     def _recent(self) -> Progress:
         """How far the sweep is now, or, where there are very many trials, was a moment ago."""
@@ -245,6 +256,10 @@ def summary(progress: Progress) -> str:
     """One line: trials, the best so far, time left."""
     paused = f" ({progress.paused} more paused)" if progress.paused else ""
     parts = [f"{progress.ended}/{progress.planned} trials{paused}", *map(str, progress.budget)]
+    if progress.rejected:
+        parts.append(f"{progress.rejected} rejected")
+    if progress.front:
+        parts.append(f"{progress.front} on the front")
     if progress.best is not None:
         best = progress.best
         parts.append(f"best {best.value:.4g} (trial {best.trial.number}, epoch {best.epoch})")
@@ -255,8 +270,8 @@ def summary(progress: Progress) -> str:
 
 
 def _settled(trials: Iterable[FrozenTrial]) -> int:
-    """How many trials have ended or wait, imported results apart."""
-    return sum((t.state in _ENDED and not is_result(t)) or is_paused(t) for t in trials)
+    """How many trials have ended or wait, imported and rejected ones apart."""
+    return sum((t.state in _ENDED and not is_result(t) and not is_rejected(t)) or is_paused(t) for t in trials)
 
 
 def _worth_showing(progress: Progress) -> list[FrozenTrial]:
@@ -272,8 +287,9 @@ def _epochs(trial: FrozenTrial) -> int:
 
 
 def _value(trial: FrozenTrial) -> str:
-    value = trial.value if is_result(trial) else trial.intermediate_values.get(_epochs(trial))
-    return "-" if value is None else f"{value:.4g}"
+    known = (trial.value,) if is_result(trial) else values_by_epoch(trial).get(_epochs(trial), ())
+    values = [value for value in known if value is not None]
+    return "-" if not values else " / ".join(f"{value:.4g}" for value in values)
 
 
 def _best_value(trial: FrozenTrial) -> str:

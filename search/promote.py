@@ -21,9 +21,10 @@ from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError, WorkFailedError
 from search import runtime
 from search.config import SweepConfig
+from search.goals.record import values_by_epoch
 from search.journal import driver_lock
 from search.paths import is_uri, join, write_text
-from search.results import BestTrial, best_hyp_text, best_trial, read_run
+from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
 from search.space import load_space
 from search.study import fingerprint
 from trainable.hyp import Hyp, read_hyp
@@ -58,6 +59,8 @@ class PromoteOptions:
     """How a winner is promoted.
 
     Attributes:
+        trial:
+            Number of the trial; None takes the best. Of a sweep with several goals it must be one of the front.
         epochs:
             Epochs of the final training; None takes the sweep's.
         max_megabytes:
@@ -70,6 +73,7 @@ class PromoteOptions:
             Called with the metrics of each epoch of the final training, and ``epochs``, how many there shall be.
     """
 
+    trial: int | None = None
     epochs: int | None = None
     max_megabytes: float = 100.0
     address: str | None = None
@@ -90,17 +94,16 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
             How it is promoted.
 
     Raises:
-        InputError: The folder holds no sweep or is in use, or the model's weights would be larger than allowed.
+        InputError: The folder holds no sweep or no such trial, or is in use, or the model's weights would be larger
+            than allowed.
         StoppedError: The user pressed Ctrl-C.
         WorkFailedError: No trial has finished an epoch, or the final training failed.
     """
     options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
     config, study = read_run(run_dir)
-    best = best_trial(study)
-    if best is None:
-        raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
-    settings = _final_settings(config, best, options.epochs)
-    _refuse_large(settings, options.max_megabytes)
+    best = chosen_trial(config, study, run_dir, options.trial)
+    hyp, settings = _final(config, best, options.epochs)
+    _refuse_large(settings, hyp, options.max_megabytes)
     with driver_lock(run_dir):
         if options.on_start is not None:
             options.on_start(best.trial.number, settings.epochs)
@@ -128,11 +131,12 @@ def _promote(
     return metrics
 
 
-def _final_settings(config: SweepConfig, best: BestTrial, epochs: int | None) -> TrainSettings:
-    """The trial's settings, on all pictures and without a validation (they were all trained on)."""
-    _, chosen = load_space(config.space).split(best.trial.params)
+def _final(config: SweepConfig, best: BestTrial, epochs: int | None) -> tuple[Hyp, TrainSettings]:
+    """The trial's hyp; and its settings, on all pictures and without a validation (they were all trained on)."""
+    hyp, chosen = load_space(config.space).split(best.trial.params)
     settings = TrainSettings.from_mapping({**config.settings().as_dict(), **chosen})
-    return dataclasses.replace(settings, epochs=epochs or settings.epochs, train_split="full", val_split=None)
+    settings = dataclasses.replace(settings, epochs=epochs or settings.epochs, train_split="full", val_split=None)
+    return Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), settings
 
 
 def _name(best: BestTrial, settings: TrainSettings) -> str:
@@ -192,6 +196,7 @@ def _metrics(
         "trial_metric": config.metric,
         "trial_value": best.value,
         "trial_0_value": best.default_value,
+        "trial_values": dict(zip((goal.metric for goal in config.goals), _values(best), strict=True)),
         "data": settings.data,
         "data_sha256": fingerprint(Path(settings.data)),
         "model": settings.model,
@@ -205,13 +210,15 @@ def _metrics(
     }
 
 
-def _refuse_large(settings: TrainSettings, limit: float) -> None:
-    """Refuse a model whose stripped weights would be too large; its size does not depend on the training."""
-    from trainable.weights import build_model, save_stripped
+def _values(best: BestTrial) -> tuple[float, ...]:
+    return values_by_epoch(best.trial).get(best.epoch, (best.value,))
 
-    model = build_model(settings.model, len(read_data_yaml(Path(settings.data)).names))
-    with tempfile.TemporaryDirectory() as folder:
-        megabytes = save_stripped(model, Path(folder) / WEIGHTS) / _MEGABYTE
+
+def _refuse_large(settings: TrainSettings, hyp: Hyp, limit: float) -> None:
+    """Refuse a model whose stripped weights would be too large; its size does not depend on the training."""
+    from trainable.footprint import weights_megabytes
+
+    megabytes = weights_megabytes(settings.model, len(read_data_yaml(Path(settings.data)).names), hyp.anchors)
     if megabytes > limit:
         raise InputError(
             f"train.model {settings.model} makes weights of {megabytes:.1f} MB and {limit:g} MB are allowed: "

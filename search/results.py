@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import optuna
 import pandas as pd
 import yaml
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from data_prep.errors import InputError, WorkFailedError
+from data_prep.errors import InputError
 from data_prep.files import write_atomically
+from search.best import BestTrial, best_trial, chosen_trial, curve
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.edges import edges_of
+from search.goals.front import front_table, pareto_front
+from search.goals.record import REJECTED, is_rejected, values_by_epoch
 from search.known.evolve import write_evolve
 from search.known.marks import SOURCE, is_result
 from search.paths import write_text
@@ -27,9 +30,13 @@ from search.study import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_
 from trainable.hyp import Hyp, format_hyp
 
 if TYPE_CHECKING:
+    from search.goals.config import Objective
     from search.space import Space
 
+__all__ = ["BestTrial", "best_trial", "chosen_trial", "export_best", "read_run", "results_table", "write_results"]
+
 RESULTS_CSV = "results.csv"
+FRONT_CSV = "front.csv"
 RESULTS_PARQUET = "results.parquet"
 BEST_HYP = "best_hyp.yaml"
 QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
@@ -37,54 +44,22 @@ QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
 NOT_IN_STOCK = {"nominal_batch_size": 64, "min_warmup_iterations": 100}
 """Training settings that stock YOLOv5 has as constants."""
 BEST_TRAIN = "best_train.yaml"
+REJECTED_STATE = "REJECTED"
+"""What a trial is called that broke a constraint; to Optuna it is PRUNED."""
 _WHOLE = ("best_epoch", "epochs_run", BATCH_SIZE, GPU_PEAK, GPU_TOTAL)
 """Columns of whole numbers that a trial may lack."""
 
 
-class BestTrial(NamedTuple):
-    """The trial that won.
-
-    Attributes:
-        trial:
-            The trial.
-        value:
-            Its value of the metric at ``epoch``.
-        epoch:
-            Its last finished epoch.
-        default_value:
-            Value at that epoch of trial 0, the hyp that the sweep started from; None where it did not get there.
-    """
-
-    trial: FrozenTrial
-    value: float
-    epoch: int
-    default_value: float | None = None
+def count_states(study: optuna.Study) -> dict[str, int]:
+    """How many trials are in which state, without imported ones; those that were rejected count apart."""
+    trials = study.get_trials(deepcopy=False)
+    counted = (trial for trial in trials if trial.state != TrialState.WAITING and not is_result(trial))
+    return dict(Counter(map(state_name, counted)))
 
 
-def best_trial(study: optuna.Study) -> BestTrial | None:
-    """The best COMPLETE trial; where none is, the best among those that were trained longest.
-
-    A trial that was stopped early is not compared with one that was trained longer: its value is another quantity.
-
-    Returns:
-        None where no trial has finished an epoch.
-    """
-    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
-    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.FAIL and _values(t)]
-    complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    reached = [BestTrial(t, value, epoch) for t in complete or trials for epoch, value in (max(_values(t).items()),)]
-    # Of two equal ones the earlier wins: nothing is gained by leaving the default hyp, which is trial 0.
-    best = max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
-    if best is None or trials[0].number != 0:
-        return best
-    return best._replace(default_value=trials[0].intermediate_values.get(best.epoch))
-
-
-def _values(trial: FrozenTrial) -> dict[int, float]:
-    """The value by epoch; of a result that was imported without its curve, that of the last one."""
-    if is_result(trial) and not trial.intermediate_values and trial.value is not None:
-        return {trial.user_attrs[LAST]["epoch"]: trial.value}
-    return trial.intermediate_values
+def state_name(trial: FrozenTrial) -> str:
+    """What a trial is, for a reader."""
+    return REJECTED_STATE if is_rejected(trial) else trial.state.name
 
 
 class SmallerBatch(NamedTuple):
@@ -118,17 +93,25 @@ def smaller_batches(study: optuna.Study, config: SweepConfig) -> tuple[SmallerBa
     return tuple(found)
 
 
-def results_table(study: optuna.Study) -> pd.DataFrame:
+def results_table(study: optuna.Study, goals: Sequence[Objective] = ()) -> pd.DataFrame:
     """One row per trial.
+
+    Args:
+        study:
+            The study.
+        goals:
+            Its goals, where there are several.
 
     Columns: ``number``, ``state``, ``sampler``, ``value`` (of the last epoch), ``epochs``, ``best_value``,
     ``best_epoch``, ``seconds``, ``epochs_run`` (repeated ones count, too), ``batch_size`` (that it ended with),
     ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``, ``failure``, ``source`` (of an imported
-    trial), then ``params_*`` and, of the last epoch, ``metrics_*``.
+    trial), then ``params_*`` and, of the last epoch, ``metrics_*``. Where there are several goals, ``value`` is the
+    first of them, and ``value_METRIC`` of each and ``front`` (whether nobody dominates it) stand behind ``source``.
     """
     trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
-    rows = [_row(trial) for trial in trials]
-    fixed = list(_row_head(None))
+    front = {each.trial.number for each in pareto_front(study)} if goals else set()
+    rows = [_row(trial, goals, front) for trial in trials]
+    fixed = list(_row_head(None)) + ([*_goal_cells(None, goals), "front"] if goals else [])
     params = _in_order(row for row in rows if row is not None)
     return pd.DataFrame(rows, columns=[*fixed, *params]).astype(dict.fromkeys(_WHOLE, "Int64"))
 
@@ -140,12 +123,12 @@ def _in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
     attrs: dict[str, Any] = trial.user_attrs if trial else {}
-    values = _values(trial) if trial else {}
+    values = curve(trial) if trial else {}
     last, best = attrs.get(LAST, {}), attrs.get(BEST, {})
     metrics = last.get("metrics", {})
     return {
         "number": trial.number if trial else None,
-        "state": trial.state.name if trial else None,
+        "state": state_name(trial) if trial else None,
         "sampler": attrs.get(AUTHOR_KEY),
         "value": values.get(last.get("epoch")),
         "epochs": last.get("epoch", 0),
@@ -157,26 +140,36 @@ def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
         GPU_PEAK: last.get(GPU_PEAK),
         GPU_TOTAL: metrics.get(GPU_TOTAL),
         FAILURE_KIND: attrs.get(FAILURE_KIND),
-        "failure": attrs.get(FAILURE),
+        "failure": attrs.get(FAILURE, attrs.get(REJECTED)),
         SOURCE: attrs.get(SOURCE),
     }
 
 
-def _row(trial: FrozenTrial) -> dict[str, Any]:
+def _row(trial: FrozenTrial, goals: Sequence[Objective], front: Collection[int]) -> dict[str, Any]:
     metrics = trial.user_attrs.get(LAST, {}).get("metrics", {})
     return {
         **_row_head(trial),
+        **(_goal_cells(trial, goals) | {"front": trial.number in front} if goals else {}),
         **{f"params_{name}": value for name, value in trial.params.items()},
         **{f"metrics_{name}": value for name, value in metrics.items() if name not in _WHOLE},
     }
 
 
+def _goal_cells(trial: FrozenTrial | None, goals: Sequence[Objective]) -> dict[str, float | None]:
+    reported = values_by_epoch(trial) if trial else {}
+    values = reported.get(max(reported, default=0), (None,) * len(goals))
+    return {f"value_{goal.metric}": value for goal, value in zip(goals, values, strict=True)}
+
+
 def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_dir: Path) -> None:
     """Write ``results.csv``, ``results.parquet`` and, once a trial has finished an epoch, the best hyp's YAMLs.
 
-    YOLOv5's ``evolve.csv`` follows once a trial is COMPLETE.
+    YOLOv5's ``evolve.csv`` follows once a trial is COMPLETE. Where there are several goals, ``front.csv`` stands in the
+    place of all these: there is no best trial.
     """
-    table = results_table(study)
+    table = results_table(study, config.objectives)
+    if config.objectives:
+        write_text(run_dir / FRONT_CSV, front_table(study, config.objectives).to_csv(index=False))
     write_text(run_dir / RESULTS_CSV, table.to_csv(index=False))
     buffer = io.BytesIO()
     _columns_of_one_type(table).to_parquet(buffer, index=False)
@@ -217,7 +210,7 @@ def _header(best: BestTrial, config: SweepConfig, space: Space) -> str:
     author = trial.user_attrs.get(AUTHOR_KEY, "unknown")
     lines = [
         f"hypsweep: sweep {config.name}, trial {trial.number} ({trial.state.name}, by {author})",
-        f"{config.metric} {best.value:.5g} after {best.epoch} of {config.epochs} epochs; {beside_default(best)}",
+        f"{_reached(best, config)} after {best.epoch} of {config.epochs} epochs; {_standing(best, config)}",
         "metrics: " + ", ".join(f"{name} {metrics[name]:.4g}" for name in QUALITY if name in metrics),
         f"seed: sweep {config.seed}, training {config.settings().seed}",
         f"training path: {config.settings().path}",
@@ -229,10 +222,19 @@ def _header(best: BestTrial, config: SweepConfig, space: Space) -> str:
     ]
     if unlike:
         lines.append(f"trained with {' and '.join(unlike)}, for which stock YOLOv5 has no option")
-    if trial.state != TrialState.COMPLETE:
+    if trial.state != TrialState.COMPLETE and not config.objectives:
         lines.append("No trial has reached its last epoch yet: this one is the best of those trained longest.")
     lines += [str(edge) for edge in edges_of(best, space)]
     return "\n".join(lines)
+
+
+def _reached(best: BestTrial, config: SweepConfig) -> str:
+    values = values_by_epoch(best.trial).get(best.epoch, (best.value,))
+    return ", ".join(f"{goal.metric} {value:.5g}" for goal, value in zip(config.goals, values, strict=True))
+
+
+def _standing(best: BestTrial, config: SweepConfig) -> str:
+    return "on the front of the sweep" if config.objectives else beside_default(best)
 
 
 def beside_default(best: BestTrial) -> str:
@@ -257,28 +259,29 @@ def read_run(run_dir: str | Path) -> tuple[SweepConfig, optuna.Study]:
     return config, load_study(config, run_dir)
 
 
-def export_best(run_dir: str | Path, out: str | Path | None = None) -> Path:
+def export_best(run_dir: str | Path, out: str | Path | None = None, trial: int | None = None) -> Path:
     """Write the best hyp of a sweep as a YAML for ``yolov5 train --hyp``, and bring its ``evolve.csv`` up to date.
 
     Args:
         run_dir:
             The sweep's folder.
         out:
-            The file to write; None refreshes ``best_hyp.yaml`` in the folder.
+            The file to write; None refreshes ``best_hyp.yaml`` in the folder, or writes ``hyp_trial_00003.yaml`` there.
+        trial:
+            Number of the trial; None takes the best. Of a sweep with several goals it must be one of the front.
 
     Returns:
         The file.
 
     Raises:
-        InputError: The folder holds no sweep, or ``out`` cannot be written.
+        InputError: The folder holds no sweep or no such trial, or ``out`` cannot be written.
         WorkFailedError: No trial has finished an epoch.
     """
     run_dir = Path(run_dir).absolute()
     config, study = read_run(run_dir)
-    best = best_trial(study)
-    if best is None:
-        raise WorkFailedError(f"{run_dir}: no trial has finished an epoch yet: go on with `hypsweep resume {run_dir}`.")
-    path, space = Path(out).absolute() if out is not None else run_dir / BEST_HYP, load_space(config.space)
+    best, space = chosen_trial(config, study, run_dir, trial), load_space(config.space)
+    name = BEST_HYP if trial is None else f"hyp_trial_{trial:05d}.yaml"
+    path = Path(out).absolute() if out is not None else run_dir / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, best_hyp_text(best, config, space))

@@ -27,13 +27,17 @@ from ray.tune.search import Searcher
 
 from data_prep.errors import InputError, WorkFailedError
 from search.crashes import Crash
+from search.goals.config import Objective
+from search.goals.record import REJECTED, is_rejected, values_by_epoch
+from search.goals.screen import CONSTRAINT, MOST_REDRAWS
 from search.known.marks import is_result
 from search.outcome import judge, metrics_of
 from search.samplers.keys import PAUSED_KEY
 from search.schedulers.keys import TIME_ATTR
-from search.schedulers.rungs import Rungs
+from search.schedulers.rungs import Ladder
 from search.space import Space
 from search.study import BEST, GPU_PEAK, GPU_SECONDS, LAST, SweepStudy
+from trainable.costs import COSTS
 from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
 
 if TYPE_CHECKING:
@@ -65,6 +69,13 @@ class TrialPlan:
     """Most trials at work at a time, not counting those that wait at a rung; None leaves it to the resources."""
     gpus: float = 0.0
     """GPUs of one trial."""
+    objectives: tuple[Objective, ...] = ()
+    """Several goals, of which ``metric`` and ``mode`` are the first; none where there is one."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Keys of all values that are optimized."""
+        return tuple(goal.metric for goal in self.objectives) or (self.metric,)
 
     def trial_config(self, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets."""
@@ -74,6 +85,7 @@ class TrialPlan:
             "hyp": {**self.hyp, **hyp},
             "train": {**self.train, **settings},
             "checkpoint": checkpoint,
+            **({"costs": costs} if (costs := [name for name in self.metrics if name in COSTS]) else {}),
         }
 
 
@@ -111,7 +123,7 @@ class StudySearcher(Searcher):
         plan: TrialPlan,
         find_checkpoint: Callable[[int], str | None],
         crash_of: Callable[[str], Crash],
-        rungs: Rungs | None = None,
+        rungs: Ladder[Any, Any] | None = None,
         guard: BudgetGuard | None = None,
     ) -> None:
         super().__init__(metric=plan.metric, mode=plan.mode)
@@ -234,16 +246,31 @@ class StudySearcher(Searcher):
         """The next trial that an earlier driver left, unless all that it lacked was to be told."""
         while self._left_running:
             trial = self._study.complete(self._left_running.popleft())
-            value = trial.intermediate_values.get(self._plan.epochs)
-            if value is None:
+            if is_rejected(trial):  # a kill came between its draw and its end
+                self._study.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
+                continue
+            values = values_by_epoch(trial).get(self._plan.epochs)
+            if values is None:
                 return trial
-            self._study.finish(trial.number, TrialState.COMPLETE, value)
+            self._study.finish(trial.number, TrialState.COMPLETE, values)
         return None
 
     def _next_new(self) -> FrozenTrial | None:
         if not self._is_exhausted and self._study.started() < self._plan.trials:
-            return self._study.draw()
+            return self._draw()
         self._is_exhausted = True
+        return None
+
+    def _draw(self) -> FrozenTrial | None:
+        """A new trial that keeps to the constraints; if none is found the sweep ends."""
+        for _ in range(MOST_REDRAWS):
+            trial = self._study.draw()
+            if not is_rejected(trial):
+                return trial
+        self.error = WorkFailedError(
+            f"the last {MOST_REDRAWS} configurations that were drawn all break a constraint, the newest because "
+            f"{trial.user_attrs[REJECTED]}: loosen it, or narrow the space to what keeps to it."
+        )
         return None
 
     def _hand_out(self, trial_id: str, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
@@ -270,21 +297,21 @@ class StudySearcher(Searcher):
             self._record(number, result)
             self._guard.put_back(number)
             self._left_running.append(self._study.trial(number))  # RUNNING: it waits for more budget
-        elif not result and self._study.trial(number).intermediate_values:  # paused, and never gone on with
+        elif not result and values_by_epoch(self._study.trial(number)):  # paused, and never gone on with
             self._study.finish(number, TrialState.PRUNED)
         else:
             self._close(number, result)
 
     def _close(self, number: int, result: dict[str, Any] | None) -> None:
         """Tell the study what a trial is that came to its end."""
-        outcome = judge(result, self._plan.metric, self._plan.epochs)
+        outcome = judge(result, self._plan.metrics, self._plan.epochs)
         if outcome.reason is not None:
             self._fail(number, outcome.reason, outcome.kind)
         elif result:
-            value = outcome.value if outcome.state == TrialState.COMPLETE else None
+            values = outcome.values if outcome.state == TrialState.COMPLETE else None
             with self._study.together():
                 self._record(number, result)
-                self._study.finish(number, outcome.state, value)
+                self._study.finish(number, outcome.state, values)
         if result and not result.get(FAILURE):
             self._has_metric(result)
 
@@ -299,22 +326,30 @@ class StudySearcher(Searcher):
             self.error = next(error(reason) for error, known in KINDS if known == kind)
 
     def _record(self, number: int, result: Mapping[str, Any]) -> None:
-        """Store a step: its value and what was measured; and the best step so far.
+        """Store a step: its value and what was measured; and, where there is one goal, the best step so far.
 
         An epoch that is trained again, because a checkpoint was lost, keeps what was reported first; what it took is
         added all the same.
         """
         epoch, metrics = int(result[TIME_ATTR]), metrics_of(result)
         trial = self._study.trial(number)
-        if epoch not in trial.intermediate_values:
-            self._study.report(number, epoch, metrics[self._plan.metric])
+        if epoch not in values_by_epoch(trial):
+            self._report(trial, epoch, metrics)
         self._note_pause(trial)
         last = trial.user_attrs.get(LAST, {})
         newest = {"epoch": epoch, "metrics": metrics} if epoch > last.get("epoch", 0) else {}
         self._study.note(number, LAST, {**last, **newest, **_spent(last, result, self._plan.gpus)})
+        if self._study.has_several_goals:
+            return
         best, value = trial.user_attrs.get(BEST), trial.intermediate_values.get(epoch, metrics[self._plan.metric])
         if best is None or self._study.better(value, best["metrics"][self._plan.metric]):
             self._study.note(number, BEST, {"epoch": epoch, "metrics": metrics})
+
+    def _report(self, trial: FrozenTrial, epoch: int, metrics: Mapping[str, float]) -> None:
+        if self._study.has_several_goals:
+            self._study.report_goals(trial, epoch, [metrics[name] for name in self._plan.metrics])
+        else:
+            self._study.report(trial.number, epoch, metrics[self._plan.metric])
 
     def _note_pause(self, trial: FrozenTrial) -> None:
         """Say in the study whether a trial waits.
@@ -327,10 +362,11 @@ class StudySearcher(Searcher):
 
     def _has_metric(self, result: Mapping[str, Any]) -> bool:
         """Whether the metric is among what is reported; if not, no trial can tell anything and the sweep ends."""
-        if self._plan.metric in result:
+        missing = [name for name in self._plan.metrics if name not in result]
+        if not missing:
             return True
-        known = ", ".join(sorted(metrics_of(result)))
-        self.error = InputError(f"metric: a trial reports no `{self._plan.metric}`: choose one of {known}.")
+        key, known = "objectives" if self._plan.objectives else "metric", ", ".join(sorted(metrics_of(result)))
+        self.error = InputError(f"{key}: a trial reports no `{missing[0]}`: choose one of {known}.")
         return False
 
     def _give_up_if_hopeless(self, reason: str) -> None:

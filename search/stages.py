@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from data_prep.errors import InputError
 from data_prep.validation import ConfigPath, FrozenModel
+from search.goals.record import is_rejected
 from search.samplers.keys import STAGE_KEY
 from search.samplers.stages import Stage, stage_name
 from search.space import load_space
@@ -111,6 +112,6 @@ class StageState:
 
 def stage_states(configs: Sequence[StageConfig], trials: Sequence[FrozenTrial]) -> tuple[StageState, ...]:
     """How far each stage of a sweep is, read from its study."""
-    started = Counter(map(stage_name, trials))
+    started = Counter(stage_name(trial) for trial in trials if not is_rejected(trial))
     marks = {stage_name(trial): trial.user_attrs.get(STAGE_KEY) for trial in trials}
     return tuple(StageState(c.name, c.trials, started[c.name], (marks.get(c.name) or {}).get("start")) for c in configs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,17 @@ from optuna.trial import TrialState
 
 from search.budget.report import BudgetState, read_states
 from search.edges import Edge, edges_of
+from search.goals.front import front_table
 from search.known.marks import is_result
-from search.results import SmallerBatch, best_trial, read_run, results_table, smaller_batches
+from search.results import (
+    REJECTED_STATE,
+    SmallerBatch,
+    best_trial,
+    count_states,
+    read_run,
+    results_table,
+    smaller_batches,
+)
 from search.space import load_space
 from search.stages import StageState, stage_states
 from search.storage import Usage, checkpoint_root, checkpoint_usage
@@ -56,6 +64,10 @@ class SweepStatus:
             Values of the best trial at the edge of their range.
         stages:
             How far each stage is, where the sweep has stages.
+        goals:
+            Names of the goals, where there are several.
+        front:
+            Where there are several: number, epochs, goals and parameters of each trial that nobody dominates.
     """
 
     run_dir: Path
@@ -75,11 +87,14 @@ class SweepStatus:
     budget: tuple[BudgetState, ...] = ()
     edges: tuple[Edge, ...] = ()
     stages: tuple[StageState, ...] = ()
+    goals: tuple[str, ...] = ()
+    front: tuple[dict[str, Any], ...] = ()
 
     @property
     def finished(self) -> bool:
         """Whether all trials that were planned have ended."""
-        return sum(self.states.values()) >= self.planned and TrialState.RUNNING.name not in self.states
+        started = sum(self.states.values()) - self.states.get(REJECTED_STATE, 0)
+        return started >= self.planned and TrialState.RUNNING.name not in self.states
 
     @property
     def epochs_run(self) -> int:
@@ -94,7 +109,7 @@ class SweepStatus:
 
     def rows(self) -> list[dict[str, Any]]:
         """The table row by row, as JSON can hold it; what a trial lacks is None."""
-        return [{str(key): _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")]
+        return _rows(self.table)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it; NaN becomes None."""
@@ -110,6 +125,8 @@ class SweepStatus:
             "imported": self.imported,
             "waiting": self.waiting,
             "best": self.best,
+            "objectives": list(self.goals),
+            "front": list(self.front),
             "epochs_run": self.epochs_run,
             "epochs_repeated": self.epochs_repeated,
             "checkpoints": self.usage.as_dict() if self.usage else None,
@@ -132,8 +149,6 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
     best = best_trial(study)
     found = {"number": best.trial.number, "value": best.value, "epoch": best.epoch} if best else None
     trials = study.get_trials(deepcopy=False)
-    states = Counter(t.state.name for t in trials if not is_result(t))
-    waiting = states.pop(TrialState.WAITING.name, 0)
     planned = study.user_attrs.get("target", config.trials)
     return SweepStatus(
         run_dir=run_dir,
@@ -141,19 +156,25 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         metric=config.metric,
         epochs=config.epochs,
         planned=planned,
-        states=dict(states),
+        states=count_states(study),
         paused=sum(is_paused(trial) for trial in trials),
         imported=sum(map(is_result, trials)),
-        waiting=waiting,
+        waiting=sum(trial.state == TrialState.WAITING for trial in trials),
         best=found,
-        table=results_table(study),
+        table=results_table(study, config.objectives),
         path=config.settings().path,
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
         budget=read_states(config.budget, study),
         edges=edges_of(best, load_space(config.space)) if best else (),
         stages=stage_states(config.stages, study.get_trials(deepcopy=False)),
+        goals=tuple(goal.metric for goal in config.objectives),
+        front=tuple(_rows(front_table(study, config.objectives))) if config.objectives else (),
     )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  a cell of the table

@@ -26,6 +26,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data_prep.errors import InputError
 from search.drafts import DraftStorage
+from search.goals.record import OBJECTIVES, is_rejected, with_epoch
+from search.goals.screen import CONSTRAINT
 from search.journal import JOURNAL, mend_journal
 from search.journal_storage import SweepJournal
 from search.known.marks import OwnTrials
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from search.config import SweepConfig
+    from search.goals.screen import Screen
     from search.space import Space
 
 DEFAULT = "default"
@@ -82,14 +85,23 @@ class SweepStudy:
             :class:`~search.drafts.DraftStorage`.
         stages:
             The stages of the sweep, if it has any.
+        screen:
+            Judges every trial that is drawn, before it is stored; None lets all pass.
     """
 
     def __init__(
-        self, study: optuna.Study, storage: BaseStorage, space: Space, stream: int = 0, stages: Sequence[Stage] = ()
+        self,
+        study: optuna.Study,
+        storage: BaseStorage,
+        space: Space,
+        stream: int = 0,
+        stages: Sequence[Stage] = (),
+        screen: Screen | None = None,
     ) -> None:
         self.study = study
         self._space = space
         self._stages = stages
+        self._screen = screen
         self._study_id = storage.get_study_id_from_name(study.study_name)
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
@@ -116,9 +128,13 @@ class SweepStudy:
         return self._storage.trial(number)
 
     def started(self) -> int:
-        """How many trials were ever started, whatever became of them; imported results were started elsewhere."""
+        """How many trials were ever started, whatever became of them.
+
+        Imported results were started elsewhere, and those that were rejected never were.
+        """
         history = self._storage.history
-        return len(history.trials) - history.count(TrialState.WAITING) - self._own.results
+        own = self._own
+        return len(history.trials) - history.count(TrialState.WAITING) - own.results - own.rejected
 
     def failed(self) -> int:
         """How many trials ended as FAIL."""
@@ -135,12 +151,17 @@ class SweepStudy:
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.
 
-        Where another driver took the number that a new one was drawn under, it has the next.
+        Where another driver took the number that a new one was drawn under, it has the next. One that breaks a
+        constraint says so (:func:`is_rejected`) and is told PRUNED at once: samplers that know constraints learn from
+        it.
         """
         try:
-            return self._suggest(self._drawn.ask())
+            trial = self._suggest(self._drawn.ask())
         finally:
             self._storage.discard()  # what a sampler's error has left
+        if is_rejected(trial):
+            self.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
+        return trial
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
@@ -159,6 +180,15 @@ class SweepStudy:
         """Remove the study, for a sweep that could not begin."""
         self._storage.delete_study(self._study_id)
 
+    @property
+    def has_several_goals(self) -> bool:
+        """Whether trials have several values each."""
+        return len(self.study.directions) > 1
+
+    def report_goals(self, trial: FrozenTrial, epoch: int, values: Sequence[float]) -> None:
+        """Store the values of an epoch where there are several goals."""
+        self.note(trial.number, OBJECTIVES, with_epoch(trial, epoch, values))
+
     def report(self, number: int, epoch: int, value: float) -> None:
         """Store the value of an epoch."""
         # Not `Trial.report`: it needs a Trial, whose creation samples anew, and it warns of a step that it knows.
@@ -173,7 +203,7 @@ class SweepStudy:
         self,
         number: int,
         state: TrialState,
-        value: float | None = None,
+        value: float | Sequence[float] | None = None,
         reason: str | None = None,
         kind: str | None = None,
     ) -> None:
@@ -183,10 +213,10 @@ class SweepStudy:
             number:
                 The trial.
             state:
-                COMPLETE, PRUNED (takes the value of its newest epoch, one that is told together with this, too) or
-                FAIL.
+                COMPLETE, PRUNED (takes the value of its newest epoch, one that is told together with this, too; of
+                several goals none, so Optuna wants it) or FAIL.
             value:
-                The value of a COMPLETE trial.
+                The value of a COMPLETE trial, or its values.
             reason:
                 Why it is FAIL.
             kind:
@@ -196,7 +226,7 @@ class SweepStudy:
         if state == TrialState.PRUNED:
             reported = {**trial.intermediate_values, **self._told.get(number, {})}
             value = reported[max(reported)] if reported else None
-        values = None if value is None or math.isnan(value) else [value]
+        values = _told_values(value)
         with self.together():
             if reason is not None:
                 self.note(number, FAILURE, reason)
@@ -212,8 +242,15 @@ class SweepStudy:
     def _suggest(self, trial: Trial) -> FrozenTrial:
         with self._storage.together():
             self._space.walk(functools.partial(suggest, trial))
+            if self._screen is not None:
+                self._screen.mark(trial)
         stored = self._storage.store(trial._trial_id)  # noqa: SLF001
         return self.trial(self._storage.get_trial(stored).number)
+
+
+def _told_values(value: float | Sequence[float] | None) -> list[float] | None:
+    values = [value] if isinstance(value, int | float) else list(value or ())
+    return values if values and not any(map(math.isnan, values)) else None
 
 
 def is_paused(trial: FrozenTrial) -> bool:
@@ -250,7 +287,15 @@ def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
         ) from error
 
 
-def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSampler, *, new: bool) -> SweepStudy:
+def open_study(
+    config: SweepConfig,
+    run_dir: Path,
+    space: Space,
+    sampler: BaseSampler,
+    *,
+    new: bool,
+    screen: Screen | None = None,
+) -> SweepStudy:
     """Open the study of a sweep, or create it with the default hyp as trial 0.
 
     Args:
@@ -264,6 +309,8 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
             What draws the trials.
         new:
             Whether this is the first run: a study of that name that is there already then belongs to another sweep.
+        screen:
+            Judges every trial that is drawn; None lets all pass.
 
     Raises:
         InputError: The study was made for something else (named), or belongs to another sweep.
@@ -277,14 +324,14 @@ def open_study(config: SweepConfig, run_dir: Path, space: Space, sampler: BaseSa
         raise InputError(
             f"study_storage: there is a study `{config.name}` already: choose another `name`, or resume that sweep."
         )
-    direction = StudyDirection.MAXIMIZE if config.mode == "max" else StudyDirection.MINIMIZE
+    directions = [StudyDirection.MAXIMIZE if goal.mode == "max" else StudyDirection.MINIMIZE for goal in config.goals]
     study = optuna.create_study(
-        storage=storage, sampler=sampler, study_name=config.name, direction=direction, load_if_exists=True
+        storage=storage, sampler=sampler, study_name=config.name, directions=directions, load_if_exists=True
     )
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    return SweepStudy(study, storage, space, stages=stages_of(config.stages, space))
+    return SweepStudy(study, storage, space, stages=stages_of(config.stages, space), screen=screen)
 
 
 def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
@@ -309,6 +356,8 @@ def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
         "data": fingerprint(Path(config.data)),
         "metric": config.metric,
         "mode": config.mode,
+        "objectives": list(map(str, config.objectives)) or None,
+        "constraints": {name: str(limit) for name, limit in config.constraints.limits().items()} or None,
         "epochs": train.pop("epochs"),
         "hyp": config.base_hyp().as_dict(),
         "train": {name: value for name, value in train.items() if name not in _MACHINE_SETTINGS},

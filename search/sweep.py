@@ -55,6 +55,8 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     options = options or Options()
     sweep = Sweep(config, Path(out).absolute())
     refuse_used_folder(sweep)
+    if sweep.screen is not None:
+        sweep.screen.check_start(config.start(sweep.space))
     check_start_from(config, sweep.space)
     with new_folder(sweep.run_dir), driver_lock(sweep.run_dir), quiet_optuna(), runtime.ray_runtime(options.address):
         check_machines(sweep, options)

@@ -8,7 +8,7 @@ at once: an epoch that a resumed trial goes on from is always there, and one tha
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,15 +44,15 @@ class TensorBoardCallback(Callback):
     Args:
         folder:
             Where the trials' folders go.
-        metric:
-            The optimized value, the first column of the HPARAMS tab.
+        metrics:
+            The optimized values, the first columns of the HPARAMS tab; one of them alone may be given as it is.
         searched:
             Names of the parameters that the HPARAMS tab shows; the others are the same in all trials.
     """
 
-    def __init__(self, folder: Path, metric: str, searched: Collection[str]) -> None:
+    def __init__(self, folder: Path, metrics: str | Sequence[str], searched: Collection[str]) -> None:
         self._folder = folder
-        self._metric = metric
+        self._metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
         self._searched = tuple(searched)
         self._logs: dict[int, _TrialLog] = {}
 
@@ -62,7 +62,7 @@ class TensorBoardCallback(Callback):
         if number not in self._logs:
             values = {**trial.config["train"], **trial.config["hyp"]}
             values = {name: values[name] for name in self._searched if name in values}
-            self._logs[number] = _TrialLog(self._folder / trial_dirname(number), values, self._metric)
+            self._logs[number] = _TrialLog(self._folder / trial_dirname(number), values, self._metrics)
 
     def on_trial_result(
         self,
@@ -103,7 +103,7 @@ class TensorBoardCallback(Callback):
     def __getstate__(self) -> dict[str, Any]:
         return {
             "_folder": self._folder,
-            "_metric": self._metric,
+            "_metrics": self._metrics,
             "_searched": self._searched,
             "_logs": {},
         }  # open files cannot be pickled
@@ -116,11 +116,11 @@ class _TrialLog:
     the driver is killed is gone, although the checkpoint of that epoch exists.
     """
 
-    def __init__(self, folder: Path, values: Mapping[str, Any], metric: str) -> None:
+    def __init__(self, folder: Path, values: Mapping[str, Any], metrics: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._last_step = last_step(folder)
         self._writer = EventsWriter(str(folder / _PREFIX), f".{time.time_ns()}")  # its own stamp counts seconds only
-        shown = dict.fromkeys(tag(name) for name in (metric, "map50", "map50_95"))
+        shown = dict.fromkeys(tag(name) for name in (*metrics, "map50", "map50_95"))
         experiment, start, _ = hparams(dict(values), shown)
         self._write(Event(summary=experiment))
         self._write(Event(summary=start))

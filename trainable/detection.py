@@ -6,6 +6,7 @@ import contextlib
 import gc
 import math
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from trainable.dataset import DataStore
 from trainable.failures import FAILURE, FAILURE_KIND, kind_of
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
+from trainable.measures import add_costs
 from trainable.memory import is_out_of_memory
 from trainable.settings import TrainSettings
 
@@ -27,8 +29,9 @@ class DetectionTrainable(tune.Trainable):
 
     The trial's configuration holds ``trial_number``, ``hyp`` (name to value), ``train`` (see
     :class:`trainable.settings.TrainSettings`) and ``checkpoint`` (path or URI of a checkpoint folder to go on from, or
-    None). A training that is over for good (:mod:`trainable.failures`) is a result, not an error, because Ray would run
-    an error again.
+    None); where costs of the model are to be reported, too, ``costs`` names them (:data:`trainable.costs.COSTS`). A
+    training that is over for good (:mod:`trainable.failures`) is a result, not an error, because Ray would run an error
+    again.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -39,6 +42,7 @@ class DetectionTrainable(tune.Trainable):
     def _start(self, config: dict[str, Any]) -> None:
         self._loop: EpochLoop | None = None
         self._failure: dict[str, Any] | None = None
+        self._costs: Sequence[str] = config.get("costs", ())
         try:
             settings, hyp = TrainSettings.from_mapping(config["train"]), Hyp.from_mapping(config["hyp"])
             self._loop = EpochLoop(settings, hyp, self._store)
@@ -58,11 +62,16 @@ class DetectionTrainable(tune.Trainable):
             return self._failure
         loop = self._running()
         try:
-            result = loop.last if loop.finished else loop.run_epoch().as_dict()
+            result = self._run_epoch(loop)
         except Exception as error:
             self._failure = _over(error, loop.epoch + 1)
             return self._failure
         return result | {"done": loop.finished}
+
+    def _run_epoch(self, loop: EpochLoop) -> dict[str, Any]:
+        before = loop.last
+        result = before if loop.finished else loop.run_epoch().as_dict()
+        return {**result, **add_costs(loop, self._costs, before)} if self._costs else result
 
     def save(self, checkpoint_dir: str | None = None) -> Any:  # noqa: ANN401  # Ray's own result, whose class is private
         """Save as Ray does, without the folder of tensors that Ray leaves in ``/tmp`` where that fails."""

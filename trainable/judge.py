@@ -52,7 +52,7 @@ def judge(weights: str | Path, settings: TrainSettings, hyp: Hyp, *, data: str |
             f"{len(described.names)} classes of {data}; give weights of that model and data set."
         )
     model = model.to(device)
-    stride, image_size = input_size(model, settings)
+    stride, image_size = input_size(model, settings.image_size)
     store, policy = DataStore(), replace(ImagePolicy.of(settings), cache="none")  # each image is read once
     images = store.images(described, split, policy)
     bank = store.bank(described, split, image_size, augmented=False, policy=policy)

@@ -102,7 +102,7 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     data = read_data_yaml(Path(settings.data))
     init_seeds(settings.seed, deterministic=device.type == "cpu")
     model = create_model(settings, hyp, len(data.names)).to(device, memory_format=precision.format)
-    stride, image_size = input_size(model, settings)
+    stride, image_size = input_size(model, settings.image_size)
     optimizer = _optimizer(model, settings, hyp)
     ema = (ForeachEMA if settings.path == "fast" else ModelEMA)(model)
     dataset = _train_dataset(settings, hyp, data, store, image_size)
@@ -227,7 +227,7 @@ def attach(model: DetectionModel, hyp: dict[str, Any], names: Sequence[str]) -> 
     model.nc, model.hyp, model.names = len(names), hyp, dict(enumerate(names))
 
 
-def input_size(model: DetectionModel, settings: TrainSettings) -> tuple[int, int]:
+def input_size(model: DetectionModel, image_size: int) -> tuple[int, int]:
     """The largest stride of a model, and the image size as a multiple of it, both in pixels."""
     stride = max(int(model.stride.max()), 32)
-    return stride, check_img_size(settings.image_size, stride, floor=stride * 2)
+    return stride, check_img_size(image_size, stride, floor=stride * 2)

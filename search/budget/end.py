@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from optuna.trial import TrialState
 
+from search.goals.record import values_by_epoch
 from search.study import SweepStudy
 
 FINAL = ("target", "plateau")
@@ -47,7 +48,7 @@ class Ended(NamedTuple):
 def close_for_good(study: SweepStudy, ended: Ended) -> None:
     """Tell the study what the trials are that the end cut off: PRUNED with their last value."""
     for trial in study.trials(TrialState.RUNNING):
-        if trial.intermediate_values:
+        if values_by_epoch(trial):
             study.note(trial.number, STOPPED_BY, f"budget.{ended.budget}")
             study.finish(trial.number, TrialState.PRUNED)
         else:

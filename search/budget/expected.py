@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
+from search.goals.config import Objective
 from search.samplers._rng import generator
 from search.schedulers.build import build_rungs, build_scheduler
 from search.schedulers.config import SchedulerConfig
 from search.schedulers.keys import TIME_ATTR
-from search.schedulers.rungs import Decision, Rungs
+from search.schedulers.rungs import Decision, Ladder
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
@@ -92,6 +93,7 @@ class SimulatedSweep:
     slots: int
     metric: str = _VALUE
     mode: Literal["max", "min"] = "max"
+    objectives: tuple[Objective, ...] = ()
 
 
 def expect(sweep: SimulatedSweep, costs: Costs, seed: int = 0) -> Expected:
@@ -179,7 +181,7 @@ class _Run:
         return epoch < self._sweep.epochs and self._judge(number, epoch, float(self._values[number]))
 
 
-def _judge(sweep: SimulatedSweep, rungs: Rungs | None) -> Callable[[int, int, float], bool]:
+def _judge(sweep: SimulatedSweep, rungs: Ladder[Any, Any] | None) -> Callable[[int, int, float], bool]:
     """What says whether a trial goes on with its next epoch."""
     if rungs is not None:
         return lambda number, epoch, value: rungs.record(number, epoch, value) == Decision.GO_ON

@@ -12,6 +12,7 @@ from datetime import datetime
 from optuna.trial import FrozenTrial, TrialState
 
 from search.budget.config import BudgetConfig
+from search.goals.record import is_rejected
 from search.known.marks import is_result
 from search.study import is_paused
 
@@ -41,14 +42,16 @@ class Goals:
             self.observe(trial)
 
     def observe(self, trial: FrozenTrial) -> None:
-        """Take note of a trial; one that trains changes nothing yet, one that was imported nothing at all."""
-        if trial.number in self._ended or is_result(trial) or not (trial.state.is_finished() or is_paused(trial)):
+        """Take note of a trial; one that trains changes nothing yet, one imported or rejected nothing at all."""
+        if trial.number in self._ended or is_result(trial) or is_rejected(trial):
+            return
+        if not (trial.state.is_finished() or is_paused(trial)):
             return
         is_known = trial.number in self._settled
         self._settled.add(trial.number)
         if trial.state.is_finished():
             self._ended.add(trial.number)
-        value = trial.value if trial.state == TrialState.COMPLETE else None
+        value = trial.values[0] if trial.state == TrialState.COMPLETE and trial.values else None
         if value is not None and (self.best is None or self._better(value, self.best)):
             self.best = value
         if value is not None and self._is_new(value):

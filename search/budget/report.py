@@ -93,5 +93,5 @@ def read_states(budget: BudgetConfig, study: optuna.Study) -> tuple[BudgetState,
     trials = study.get_trials(deepcopy=False)
     sums = TrainingSums(trials)
     spent = Spent(sums.epochs, sums.seconds, sums.gpu_seconds, noted_seconds(study))
-    maximize = study.direction == StudyDirection.MAXIMIZE
+    maximize = study.directions[0] == StudyDirection.MAXIMIZE  # of several goals no budget asks
     return states(budget, spent, Goals(budget, lambda a, b: a > b if maximize else a < b, trials))

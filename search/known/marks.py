@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optuna.trial import FrozenTrial
 
+from search.goals.record import OBJECTIVES, REJECTED
 from search.known.use import As
 
 IMPORT = "import"
@@ -27,17 +28,21 @@ class OwnTrials:
     Attributes:
         results:
             How many trials are no own ones: imported results.
+        rejected:
+            How many were drawn and never trained, because they break a constraint.
         has_epochs:
             Whether any other trial has ever reported a value.
     """
 
     def __init__(self) -> None:
         self.results = 0
+        self.rejected = 0
         self.has_epochs = False
 
     def replace(self, old: FrozenTrial | None, new: FrozenTrial) -> None:
         """Take a trial at its new state for what it was before (None: it is new)."""
+        self.rejected += (REJECTED in new.user_attrs) - (old is not None and REJECTED in old.user_attrs)
         if is_result(new):
             self.results += old is None
-        elif new.intermediate_values:
+        elif new.intermediate_values or OBJECTIVES in new.user_attrs:
             self.has_epochs = True

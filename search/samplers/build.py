@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from pydantic import Field, ValidationError, field_validator
 
 from data_prep.errors import InputError
@@ -23,6 +23,7 @@ from search.samplers.history import PausedAs
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import STRENGTH, PriorSampler
 from search.samplers.seeded import TrialSeededSampler
+from search.samplers.several import FrontSampler, NSGAOptions, gaussian_process, nsga
 from search.samplers.views import SharedView, ViewSampler
 from search.space import Space
 
@@ -71,6 +72,13 @@ class QMCOptions(FrozenModel):
     """Shuffle it by the seed; Optuna's default is False, with which every sweep gets the same points."""
 
 
+class GPOptions(FrozenModel):
+    """Options of the member ``gp``."""
+
+    n_startup_trials: int = Field(default=10, ge=1)
+    """Random until so many trials are COMPLETE; Optuna's default."""
+
+
 class MemberOptions(FrozenModel):
     """Which samplers take part; a member is there if it is named."""
 
@@ -82,6 +90,12 @@ class MemberOptions(FrozenModel):
     """Uniform random search."""
     qmc: QMCOptions | None = None
     """Quasi-random search."""
+    nsga2: NSGAOptions | None = None
+    """Optuna's NSGA-II, for several goals."""
+    nsga3: NSGAOptions | None = None
+    """Optuna's NSGA-III, for several goals."""
+    gp: GPOptions | None = None
+    """Optuna's Gaussian process."""
 
 
 class SamplerConfig(FrozenModel):
@@ -93,6 +107,11 @@ class SamplerConfig(FrozenModel):
     """Who suggests the next trial."""
     prior_strength: float = Field(default=STRENGTH, ge=0, allow_inf_nan=False)
     """How many trials the priors of the space are worth, 0 = they are not used; the GA starts from the default."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The members that are named."""
+        return tuple(n for n in MemberOptions.model_fields if getattr(self.members, n) is not None)
 
     @field_validator("members", mode="before")
     @classmethod
@@ -119,6 +138,7 @@ def build_sampler(
     *,
     defaults: Mapping[str, Any] | None = None,
     priors: Mapping[str, Prior] | None = None,
+    several_goals: bool = False,
 ) -> PortfolioSampler:
     """Return the portfolio that a sweep's ``sampler`` configuration describes, of one member or several.
 
@@ -132,6 +152,7 @@ def build_sampler(
         defaults: Where the GA starts instead, such as ``space.starts(base)``.
         priors: What is believed beforehand, such as ``space.priors(defaults)``; all members but those in
             ``WITHOUT_PRIOR`` draw from it at first.
+        several_goals: Whether the study has more than one.
 
     Raises:
         InputError: An unknown member, option or value, or a negative seed.
@@ -142,14 +163,19 @@ def build_sampler(
     start = space.defaults() if defaults is None else defaults
     believes = functools.partial(_with_prior, config, seed, priors or {})
     members = {
-        name: believes(name, _member(named[name], space.gains(), start, derived_seed(seed, name)))
+        name: believes(name, _member(name, named[name], space.gains(), start, derived_seed(seed, name)))
         for name in MemberOptions.model_fields  # the order of the class: that of a set differs between processes
         if named.get(name) is not None
     }
+    if several_goals:
+        ((name, sampler),) = members.items()
+        return FrontSampler(name, sampler, seed=seed)
     return PortfolioSampler(members, seed=seed, allocation=_allocation(config.allocation))
 
 
-def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[str, Any], seed: int) -> BaseSampler:
+def _member(
+    name: str, options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[str, Any], seed: int
+) -> BaseSampler:
     match options:
         case GAOptions():
             return GeneticSampler(seed=seed, gains=gains, defaults=defaults, **options.model_dump())
@@ -165,6 +191,10 @@ def _member(options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[
             # Its place in the sequence stands in the study, so it repeats without TrialSeededSampler; the first
             # point is random. A space that was extended makes it sample independently, which needs no warning.
             return _qmc(options, seed)
+        case NSGAOptions():
+            return nsga(NSGAIISampler if name == "nsga2" else NSGAIIISampler, options, seed)
+        case GPOptions():
+            return gaussian_process(options.n_startup_trials, seed)
         case _:
             return TrialSeededSampler(RandomSampler, seed=seed)
 

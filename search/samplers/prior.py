@@ -11,6 +11,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError
+from search.goals.record import is_rejected
 from search.priors import Prior
 from search.samplers._rng import base_seed, derived_seed, generator, trial_keys
 from search.samplers.keys import FROM_PRIOR_KEY
@@ -127,6 +128,8 @@ def _is_from_prior(trial: FrozenTrial) -> bool:
 
 def _has_told(trial: FrozenTrial) -> bool:
     """Whether there is something to learn from a trial: it ended well, or has reported a value."""
+    if is_rejected(trial):
+        return False
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or (
         trial.state == TrialState.RUNNING and bool(trial.intermediate_values)
     )

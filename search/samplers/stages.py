@@ -14,6 +14,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
+from search.goals.record import is_rejected
 from search.samplers.keys import PAUSED_KEY, STAGE_KEY
 
 
@@ -48,7 +49,7 @@ def stage_name(trial: FrozenTrial) -> str | None:
 
 def next_stage(stages: Sequence[Stage], trials: Sequence[FrozenTrial]) -> Stage:
     """The stage of the next trial: the first that has not all of its trials, else the last."""
-    started = Counter(map(stage_name, trials))
+    started = Counter(stage_name(trial) for trial in trials if not is_rejected(trial))
     return next((stage for stage in stages if started[stage.name] < stage.trials), stages[-1])
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Literal, Protocol
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, Protocol
 
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.schedulers import FIFOScheduler
 
+from search.goals.config import Objective
+from search.goals.record import values_by_epoch
 from search.samplers.keys import PAUSED_KEY
 from search.schedulers.config import SchedulerConfig
+from search.schedulers.front import FrontRungs, FrontScheduler
 from search.schedulers.median import MedianRule
 from search.schedulers.pasha import ProgressiveRungs
 from search.schedulers.promoting import Desk, PromotingScheduler
-from search.schedulers.rungs import Past, Rungs, rung_levels
+from search.schedulers.rungs import Ladder, Past, Rungs, rung_levels
 from search.schedulers.stopping import RuleScheduler, StudyASHA
 from search.study import LAST
 
@@ -36,18 +39,27 @@ class Plan(Protocol):
         """Whether more or less of it is better."""
         ...
 
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Several goals, of which ``metric`` and ``mode`` are the first; none where there is one."""
+        ...
 
-def build_rungs(config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTrial] = ()) -> Rungs | None:
+
+def build_rungs(config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTrial] = ()) -> Ladder[Any, Any] | None:
     """The rungs at which trials wait, filled from the study; None for a scheduler that never pauses."""
     levels = rung_levels(plan.epochs, config.first_rung(plan.epochs), config.reduction_factor)
+    rungs: Ladder[Any, Any]
     match config.type:
+        case "asha" if plan.objectives:
+            rungs = FrontRungs(levels, config.reduction_factor, plan.objectives)
         case "asha":
             rungs = Rungs(levels, config.reduction_factor, plan.mode)
         case "pasha":
             rungs = ProgressiveRungs(levels, config.reduction_factor, plan.mode, epsilon=config.ranking_epsilon)
         case _:
             return None
-    rungs.load(past(trial, rungs.levels) for trial in sorted(history, key=lambda trial: trial.number))
+    several = bool(plan.objectives)
+    rungs.load(past(trial, rungs.levels, several=several) for trial in sorted(history, key=lambda t: t.number))
     return rungs
 
 
@@ -56,7 +68,7 @@ def build_scheduler(
     plan: Plan,
     history: Iterable[FrozenTrial] = (),
     *,
-    rungs: Rungs | None = None,
+    rungs: Ladder[Any, Any] | None = None,
     desk: Desk | None = None,
 ) -> FIFOScheduler:
     """The scheduler that a sweep's configuration names.
@@ -73,8 +85,11 @@ def build_scheduler(
         desk:
             Who hands out trials; needed where there are rungs.
     """
+    finish_best = config.finish_best and config.type == "asha"
+    if isinstance(rungs, FrontRungs) and desk is not None:
+        metrics = [goal.metric for goal in plan.objectives]
+        return FrontScheduler(rungs, desk, metrics=metrics, epochs=plan.epochs, finish_best=finish_best)
     if rungs is not None and desk is not None:
-        finish_best = config.finish_best and config.type == "asha"
         return PromotingScheduler(rungs, desk, metric=plan.metric, epochs=plan.epochs, finish_best=finish_best)
     first = config.first_rung(plan.epochs)
     if config.type == "asha_stop":
@@ -93,13 +108,13 @@ def build_scheduler(
     return FIFOScheduler()  # type: ignore[no-untyped-call]
 
 
-def past(trial: FrozenTrial, levels: Collection[int] = ()) -> Past:
+def past(trial: FrozenTrial, levels: Collection[int] = (), *, several: bool = False) -> Past[Any]:
     """What the study tells of a trial that an earlier driver had.
 
     A kill can come after the value of a rung was stored and before the decision was: such a trial waits, and is
     promoted if it deserves it.
     """
-    values = trial.intermediate_values
+    values: Mapping[int, Any] = values_by_epoch(trial) if several else trial.intermediate_values
     if trial.state != TrialState.RUNNING or not values:
         return Past(trial.number, values)
     newest = max(values)

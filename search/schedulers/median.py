@@ -51,7 +51,7 @@ class MedianRule:
         self._courses: defaultdict[int, _Course] = defaultdict(_Course)
         self._averages: defaultdict[int, list[float]] = defaultdict(list)
 
-    def load(self, history: Iterable[Past]) -> None:
+    def load(self, history: Iterable[Past[float]]) -> None:
         """Take in what trials of earlier drivers reported."""
         for past in history:
             for epoch, value in sorted(past.values.items()):

@@ -58,7 +58,7 @@ class ProgressiveRungs(Rungs):
         """The epoch up to which trials are trained now; None where that is the last one."""
         return self.levels[self._open] if self._open < len(self.levels) else None
 
-    def load(self, history: Iterable[Past]) -> None:
+    def load(self, history: Iterable[Past[float]]) -> None:
         """Fill the rungs, and let trials go as far as they were let go before."""
         history = list(history)
         super().load(history)

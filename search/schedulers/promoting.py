@@ -15,7 +15,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.schedulers.keys import TIME_ATTR
-from search.schedulers.rungs import Decision, Rungs
+from search.schedulers.rungs import Decision, Ladder
 
 if TYPE_CHECKING:
     from ray.tune.execution.tune_controller import TuneController
@@ -81,7 +81,9 @@ class PromotingScheduler(FIFOScheduler):
             Whether the best trial is trained to its end where no trial has been.
     """
 
-    def __init__(self, rungs: Rungs, desk: Desk, *, metric: str, epochs: int, finish_best: bool = True) -> None:
+    def __init__(
+        self, rungs: Ladder[Any, Any], desk: Desk, *, metric: str, epochs: int, finish_best: bool = True
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rungs = rungs
         self._desk = desk
@@ -106,10 +108,10 @@ class PromotingScheduler(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: TuneController, trial: Trial, result: dict[str, Any]) -> str:  # noqa: ARG002
         """Let the trial go on, pause it, or stop it."""
-        epoch, value = int(result[TIME_ATTR]), result.get(self._value_key, math.nan)
+        epoch = int(result[TIME_ATTR])
         if epoch >= self._epochs:
             return TrialScheduler.STOP
-        decision = self._rungs.record(_number(trial), epoch, value)
+        decision = self._decide(_number(trial), epoch, result)
         if decision is Decision.WAIT:
             self._saving.add(_number(trial))
         return ACTIONS[decision]
@@ -149,6 +151,10 @@ class PromotingScheduler(FIFOScheduler):
         for number in [number for number in self._saving if self._is_paused(number)]:
             self._saving.discard(number)
             self._desk.park(number)
+
+    def _decide(self, number: int, epoch: int, result: dict[str, Any]) -> Decision:
+        """What the rungs say of a result."""
+        return self._rungs.record(number, epoch, result.get(self._value_key, math.nan))
 
     def _owed(self) -> Trial | None:
         """The trial that has been given the next worker already, and has not got it yet."""

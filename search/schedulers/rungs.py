@@ -13,10 +13,11 @@ that becomes free takes, from the highest rung down, the best trial that is amon
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 _ROUNDING = 1e-9  # 27 / 1.5 ** 3 is 8 and a little less than that
 
@@ -32,7 +33,11 @@ class Decision(Enum):
     """It ends."""
 
 
-class Past(NamedTuple):
+ValueT = TypeVar("ValueT")
+"""What a trial reports: a number, or a number for each of several goals."""
+
+
+class Past(NamedTuple, Generic[ValueT]):
     """What is left of a trial of an earlier driver.
 
     Attributes:
@@ -46,8 +51,40 @@ class Past(NamedTuple):
     """
 
     number: int
-    values: Mapping[int, float]
+    values: Mapping[int, ValueT]
     paused_at: int | None = None
+
+
+class Rung(Protocol):
+    """Who has reached a rung, in which order of rank, and who waits there."""
+
+    def __contains__(self, number: object) -> bool:
+        """Whether a trial has reached it."""
+        ...
+
+    def wait(self, number: int) -> None:
+        """A trial that is here waits from now on."""
+        ...
+
+    def leave(self, number: int) -> None:
+        """A trial waits no longer."""
+        ...
+
+    def first_waiting(self) -> int | None:
+        """The best that waits; None where nobody does."""
+        ...
+
+    def promotable(self, reduction_factor: float) -> Iterator[int]:
+        """Those that wait and are among the best, the best first."""
+        ...
+
+
+RungT = TypeVar("RungT", bound=Rung)
+
+
+def places(trials: int, reduction_factor: float) -> int:
+    """How many of the trials of a rung are promoted."""
+    return math.floor(trials / reduction_factor + _ROUNDING)
 
 
 class Place(NamedTuple):
@@ -57,13 +94,16 @@ class Place(NamedTuple):
     number: int
 
 
-class _Rung:
-    """The values at one rung, and who waits there."""
+class ValueRung:
+    """A rung whose trials are ranked by one value. What a call costs is a binary search."""
 
     def __init__(self) -> None:
         self.places: dict[int, Place] = {}
         self._ranked: list[Place] = []
         self._waiting: list[Place] = []
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.places
 
     def enter(self, number: int, loss: float) -> None:
         """Rank a trial; one that is here already keeps its first value."""
@@ -72,40 +112,42 @@ class _Rung:
             insort(self._ranked, place)
 
     def wait(self, number: int) -> None:
+        """A trial that is here waits from now on."""
         insort(self._waiting, self.places[number])
 
     def leave(self, number: int) -> None:
+        """A trial waits no longer."""
         del self._waiting[bisect_left(self._waiting, self.places[number])]
 
     def first_waiting(self) -> int | None:
+        """The best that waits; None where nobody does."""
         return self._waiting[0].number if self._waiting else None
 
     def promotable(self, reduction_factor: float) -> Iterator[int]:
         """Those that wait and are among the best, the best first."""
-        best = math.floor(len(self._ranked) / reduction_factor + _ROUNDING)
+        best = places(len(self._ranked), reduction_factor)
         for place in self._waiting:
             if bisect_left(self._ranked, place) >= best:
                 return
             yield place.number
 
 
-class Rungs:
-    """The rungs of a sweep. What a call costs does not depend on how many trials there are, but for a binary search.
+class Ladder(ABC, Generic[ValueT, RungT]):
+    """The rungs of a sweep, however trials are ranked on them.
 
     Args:
         levels:
             Epochs at which trials wait, rising; see :func:`rung_levels`.
         reduction_factor:
             ``eta``: how many trials compete for one place in the next rung.
-        mode:
-            Whether more (``max``) or less (``min``) of a value is better.
+        make_rung:
+            Makes an empty rung.
     """
 
-    def __init__(self, levels: Sequence[int], reduction_factor: float, mode: Literal["max", "min"] = "max") -> None:
+    def __init__(self, levels: Sequence[int], reduction_factor: float, make_rung: Callable[[], RungT]) -> None:
         self.levels = tuple(levels)
         self._reduction_factor = reduction_factor
-        self._sign = -1.0 if mode == "max" else 1.0
-        self._rungs = {level: _Rung() for level in self.levels}
+        self._rungs = {level: make_rung() for level in self.levels}
         self._waiting: dict[int, int] = {}
         self._repeats: set[int] = set()
         self._finalists: set[int] = set()
@@ -115,29 +157,29 @@ class Rungs:
         """The trials that wait, each with the epoch of its rung; not to be changed."""
         return self._waiting
 
-    def load(self, history: Iterable[Past]) -> None:
+    def load(self, history: Iterable[Past[ValueT]]) -> None:
         """Fill the rungs with what trials of earlier drivers reported."""
         for past in history:
             for epoch, value in sorted(past.values.items()):
-                if math.isfinite(value):
+                if self._is_finite(value):
                     self._enter(past.number, epoch, value)
-            if past.paused_at in self._rungs and past.number in self._rungs[past.paused_at].places:
+            if past.paused_at in self._rungs and past.number in self._rungs[past.paused_at]:
                 self._wait(past.number, past.paused_at)
 
-    def record(self, number: int, epoch: int, value: float) -> Decision:
+    def record(self, number: int, epoch: int, value: ValueT) -> Decision:
         """Take a trial's value of an epoch and say what becomes of it.
 
         A trial goes on from a rung only if it is what :meth:`promotable` would give the worker that it leaves. It is
         promoted then, as if it had been paused and taken up again. A value that is no finite number never enters a
         rung: the trial ends.
         """
-        if not math.isfinite(value):
+        if not self._is_finite(value):
             self.close(number)
             return Decision.STOP
         if number in self._finalists:
             self._enter(number, epoch, value)
             return Decision.GO_ON
-        known = epoch in self._rungs and number in self._rungs[epoch].places and number not in self._repeats
+        known = epoch in self._rungs and number in self._rungs[epoch] and number not in self._repeats
         self._enter(number, epoch, value)
         if epoch not in self._rungs or known:
             return Decision.WAIT if self._waiting.get(number) == epoch else Decision.GO_ON
@@ -201,13 +243,43 @@ class Rungs:
     def _reached(self, number: int, level: int) -> None:
         """A trial has reached a rung; a subclass may let trials go further from now on."""
 
-    def _enter(self, number: int, epoch: int, value: float) -> None:
-        if epoch in self._rungs:
-            self._rungs[epoch].enter(number, self._sign * value)
+    @abstractmethod
+    def _is_finite(self, value: ValueT) -> bool:
+        """Whether a value can be ranked."""
+
+    @abstractmethod
+    def _enter(self, number: int, epoch: int, value: ValueT) -> None:
+        """Take a value in; an epoch at which there is no rung may be passed over."""
 
     def _wait(self, number: int, epoch: int) -> None:
         self._waiting[number] = epoch
         self._rungs[epoch].wait(number)
+
+
+class Rungs(Ladder[float, ValueRung]):
+    """The rungs of a sweep that ranks trials by one value.
+
+    What a call costs does not depend on how many trials there are, but for a binary search.
+
+    Args:
+        levels:
+            Epochs at which trials wait, rising; see :func:`rung_levels`.
+        reduction_factor:
+            ``eta``: how many trials compete for one place in the next rung.
+        mode:
+            Whether more (``max``) or less (``min``) of a value is better.
+    """
+
+    def __init__(self, levels: Sequence[int], reduction_factor: float, mode: Literal["max", "min"] = "max") -> None:
+        super().__init__(levels, reduction_factor, ValueRung)
+        self._sign = -1.0 if mode == "max" else 1.0
+
+    def _is_finite(self, value: float) -> bool:
+        return math.isfinite(value)
+
+    def _enter(self, number: int, epoch: int, value: float) -> None:
+        if epoch in self._rungs:
+            self._rungs[epoch].enter(number, self._sign * value)
 
 
 def rung_levels(epochs: int, grace_period: int, reduction_factor: float) -> tuple[int, ...]:

@@ -54,14 +54,14 @@ def test_another_thread_is_left_alone() -> None:
 
 @pytest.mark.parametrize(("value", "stops"), [(0.5, False), (math.nan, True), (-math.inf, True)])
 def test_a_trial_without_a_finite_metric_ends(value: float, stops: bool) -> None:
-    assert SweepStopper("fitness", lambda: False)("id", {"fitness": value}) is stops
+    assert SweepStopper(["fitness"], lambda: False)("id", {"fitness": value}) is stops
 
 
 def test_a_missing_metric_is_the_searchers_business() -> None:
-    assert SweepStopper("fitness", lambda: False)("id", {"map50": 0.5}) is False
+    assert SweepStopper(["fitness"], lambda: False)("id", {"map50": 0.5}) is False
 
 
 def test_ray_may_pickle_the_stopper() -> None:
-    stopper = SweepStopper("fitness", lambda: True)
+    stopper = SweepStopper(["fitness"], lambda: True)
     assert stopper.stop_all()
     assert not pickle.loads(pickle.dumps(stopper)).stop_all()

@@ -51,11 +51,11 @@ def build(
 def test_a_trial_is_told_what_it_was(
     result: dict[str, Any] | None, state: TrialState, value: float | None, reason: str | None
 ) -> None:
-    outcome = judge(result, "fitness", 9)
+    outcome = judge(result, ["fitness"], 9)
     assert outcome.state == state
     assert outcome.reason == reason
     if state != TrialState.FAIL:
-        assert outcome.value == value
+        assert outcome.values == (value,)
 
 
 def test_the_trainable_gets_hyps_over_the_base_and_settings_over_the_sweeps(files: SweepFiles) -> None:
