@@ -1,0 +1,121 @@
+"""Who is at work in a sweep's folder: each driver holds a lock file there, which the system frees at its death.
+
+::
+
+    <run>/drivers/000.lock      the first driver; held while its process lives, whatever ends it
+    <run>/drivers/001.lock      the next one, whether it came after the first or works beside it
+
+A trial names the driver that holds it by that number (:data:`search.study.DRIVER`): a RUNNING trial of a driver that is
+gone may be gone on with, one of a driver that is alive is left alone. No clocks are compared and nothing expires. The
+locks are ``flock``; on a network file system they need its lock service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from data_prep.errors import InputError
+
+DRIVERS = "drivers"
+"""Folder of the lock files in a sweep's folder."""
+_REGISTRY = "registry.lock"
+_STUDY = "study.lock"
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One driver of a sweep.
+
+    Attributes:
+        run_dir:
+            The sweep's folder.
+        number:
+            Its number among all drivers that the sweep ever had.
+    """
+
+    run_dir: Path
+    number: int
+
+    def others(self) -> frozenset[int]:
+        """Numbers of the other drivers that are alive."""
+        return live_drivers(self.run_dir) - {self.number}
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other drivers from drawing or taking over trials for a moment.
+
+        Raises:
+            InputError: Another driver holds the lock for a minute.
+        """
+        path = self.run_dir / DRIVERS / _STUDY
+        lock = FileLock(path)
+        try:
+            lock.acquire(timeout=_PATIENCE_S)
+        except Timeout as error:
+            raise InputError(f"{path}: another driver holds it and does not move; end that one first.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+@contextmanager
+def driver(run_dir: Path, *, join: bool = False, first_number: int = 0) -> Iterator[Driver]:
+    """Be a driver of a sweep's folder.
+
+    Args:
+        run_dir:
+            The sweep's folder.
+        join:
+            Whether to work beside drivers that are alive.
+        first_number:
+            The driver's number is at least this: a sweep's folder may hold the work of drivers without lock files.
+
+    Raises:
+        InputError: A driver is alive and ``join`` is false.
+    """
+    folder = run_dir / DRIVERS
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / _REGISTRY):
+        if not join and live_drivers(run_dir):
+            raise InputError(
+                f"{run_dir} is in use: another hypsweep runs this sweep; wait for it, end it with Ctrl-C first, or "
+                "work beside it with `hypsweep resume --join`."
+            )
+        number = max([first_number - 1, *_numbers(folder)]) + 1
+        held = FileLock(_lock_path(folder, number))
+        held.acquire(timeout=0)
+    try:
+        yield Driver(run_dir, number)
+    finally:
+        held.release()
+
+
+def live_drivers(run_dir: Path) -> frozenset[int]:
+    """Numbers of the drivers whose process is alive."""
+    folder = run_dir / DRIVERS
+    return frozenset(number for number in _numbers(folder) if _is_held(_lock_path(folder, number)))
+
+
+def _is_held(path: Path) -> bool:
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:03d}.lock"
+
+
+def _numbers(folder: Path) -> list[int]:
+    return [int(path.stem) for path in folder.glob("*.lock") if path.stem.isdigit()]
