@@ -25,9 +25,15 @@ def trial_dirname(number: int) -> str:
     return f"{TRIAL_PREFIX}{number:05d}"
 
 
-def next_session(root: str) -> str:
-    """A session name that no earlier driver used: ``session_000``, ``session_001``, ..."""
-    return stored.next_session(*FileSystem.from_uri(root))
+def begin_session(root: str) -> str:
+    """Make a folder for a driver and return its name, which no other has: ``session_000``, ``session_001``, ...
+
+    One driver at a time may call it.
+    """
+    filesystem, base = FileSystem.from_uri(root)
+    name = stored.next_session(filesystem, base)
+    filesystem.create_dir(f"{base}/{name}")
+    return name
 
 
 def newest_checkpoint(root: str, number: int, below: int) -> FoundCheckpoint | None:

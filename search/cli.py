@@ -111,14 +111,15 @@ def resume(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A new budget, e.g. hours=12; what was spent before counts."),
     ] = None,
+    join: Annotated[bool, typer.Option("--join", help="Work beside a driver that is at work on the sweep.")] = False,
     address: Address = None,
 ) -> None:
-    """Go on with a sweep after a crash or Ctrl-C, add trials to a finished one, or give it a larger budget."""
+    """Go on with a sweep: after a crash or Ctrl-C, with more trials or a larger budget, or beside its driver."""
     from search.display import sweep_options, sweep_summary
     from search.sweep import resume_sweep
 
     console = Console()
-    result = resume_sweep(run, trials, sweep_options(console, address), budget or ())
+    result = resume_sweep(run, trials, sweep_options(console, address), budget or (), join=join)
     sweep_summary(console, result)
     _exit_if_interrupted(result.interrupted)
 

@@ -22,6 +22,7 @@ from search.budget.guard import BudgetGuard, build_guard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config import SweepConfig
 from search.crashes import CRASH, CrashReasons
+from search.drivers import Driver
 from search.edges import Edge, edges
 from search.goals.front import front_lines
 from search.goals.screen import Screen, build_screen
@@ -147,9 +148,11 @@ class Sweep:
         object.__setattr__(self, "sampler", sampler)
         object.__setattr__(self, "screen", build_screen(self.config, space))
 
-    def open(self, *, new: bool) -> SweepStudy:
+    def open(self, driver: Driver, *, new: bool) -> SweepStudy:
         """Open the sweep's study; see :func:`search.study.open_study`."""
-        return open_study(self.config, self.run_dir, self.space, self.sampler, new=new, screen=self.screen)
+        return open_study(
+            self.config, self.run_dir, self.space, self.sampler, new=new, screen=self.screen, driver=driver
+        )
 
     def root(self, study: SweepStudy) -> str:
         """Path or URI of the sweep's checkpoints."""
@@ -165,7 +168,10 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
     root, crashes, guard = sweep.root(study), CrashReasons(), build_guard(sweep.config, study)
     plan = _plan(sweep, target)
-    rungs = build_rungs(sweep.config.scheduler, plan, study.trials())
+    held = {trial.number for trial in study.take_over()}
+    foreign = {trial.number for trial in study.trials(TrialState.RUNNING)} - held
+    rungs = build_rungs(sweep.config.scheduler, plan, study.trials(), foreign=foreign)
+    neighbours = study.watch_neighbours(rungs)  # noqa: F841  it lives as long as somebody holds it
     searcher = StudySearcher(study, plan, _finder(root, plan.epochs), crashes.crash, rungs, guard)
     judge = build_scheduler(sweep.config.scheduler, plan, study.trials(), rungs=rungs, desk=searcher)
     scheduler = BudgetScheduler(judge, guard)
@@ -176,7 +182,8 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         callbacks = [BudgetCallback(guard), crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
-            _tuner(sweep, searcher, scheduler, _run_config(sweep.config, root, stopper, callbacks), options).fit()
+            run_config = _run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
+            _tuner(sweep, searcher, scheduler, run_config, options).fit()
         except TuneError as error:
             failed = searcher.error or WorkFailedError(
                 f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
@@ -232,7 +239,7 @@ def _retention(config: SweepConfig) -> RetentionRule:
 
 
 def _is_unfinished(study: SweepStudy, target: int) -> bool:
-    return study.started() < target or bool(study.trials(TrialState.RUNNING))
+    return study.started() < target or bool(study.held())
 
 
 def _plan(sweep: Sweep, target: int) -> TrialPlan:
@@ -260,10 +267,10 @@ def _finder(root: str, epochs: int) -> Callable[[int], str | None]:
 
 
 def _run_config(
-    config: SweepConfig, root: str, stopper: SweepStopper, callbacks: list[tune.Callback]
+    config: SweepConfig, root: str, session: str, stopper: SweepStopper, callbacks: list[tune.Callback]
 ) -> tune.RunConfig:
     return tune.RunConfig(
-        name=checkpoints.next_session(root),
+        name=session,
         storage_path=root,
         stop=stopper,
         callbacks=callbacks,
@@ -307,7 +314,7 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended
     if ended is not None and ended.final:
         close_for_good(study, ended)
     elif not interrupted and ended is None:
-        for trial in study.trials(TrialState.RUNNING):
+        for trial in study.held():
             if is_paused(trial):
                 study.finish(trial.number, TrialState.PRUNED)
             else:

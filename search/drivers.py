@@ -5,9 +5,9 @@
     <run>/drivers/000.lock      the first driver; held while its process lives, whatever ends it
     <run>/drivers/001.lock      the next one, whether it came after the first or works beside it
 
-A trial names the driver that holds it by that number (:data:`search.study.DRIVER`): a RUNNING trial of a driver that is
-gone may be gone on with, one of a driver that is alive is left alone. No clocks are compared and nothing expires. The
-locks are ``flock``; on a network file system they need its lock service.
+A trial names the driver that holds it by that number (:data:`search.samplers.keys.DRIVER_KEY`): a RUNNING trial of a
+driver that is gone may be gone on with, one of a driver that is alive is left alone. No clocks are compared and nothing
+expires. The locks are ``flock``; on a network file system they need its lock service.
 """
 
 from __future__ import annotations
@@ -37,10 +37,18 @@ class Driver:
             The sweep's folder.
         number:
             Its number among all drivers that the sweep ever had.
+        joined:
+            Whether others were alive when it came.
     """
 
     run_dir: Path
     number: int
+    joined: bool = False
+
+    @property
+    def stream(self) -> int:
+        """What enters the seeds of its draws: 0 while it is alone, so that a resumed sweep draws what it would have."""
+        return self.number if self.joined else 0
 
     def others(self) -> frozenset[int]:
         """Numbers of the other drivers that are alive."""
@@ -66,7 +74,7 @@ class Driver:
 
 
 @contextmanager
-def driver(run_dir: Path, *, join: bool = False, first_number: int = 0) -> Iterator[Driver]:
+def driver(run_dir: Path, *, join: bool = False) -> Iterator[Driver]:
     """Be a driver of a sweep's folder.
 
     Args:
@@ -74,8 +82,6 @@ def driver(run_dir: Path, *, join: bool = False, first_number: int = 0) -> Itera
             The sweep's folder.
         join:
             Whether to work beside drivers that are alive.
-        first_number:
-            The driver's number is at least this: a sweep's folder may hold the work of drivers without lock files.
 
     Raises:
         InputError: A driver is alive and ``join`` is false.
@@ -83,16 +89,17 @@ def driver(run_dir: Path, *, join: bool = False, first_number: int = 0) -> Itera
     folder = run_dir / DRIVERS
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / _REGISTRY):
-        if not join and live_drivers(run_dir):
+        others = live_drivers(run_dir)
+        if others and not join:
             raise InputError(
-                f"{run_dir} is in use: another hypsweep runs this sweep; wait for it, end it with Ctrl-C first, or "
-                "work beside it with `hypsweep resume --join`."
+                f"{run_dir} is in use: another hypsweep works in it; wait for it or end it with Ctrl-C first (or let a "
+                "second driver work on the same sweep with `hypsweep resume --join`)."
             )
-        number = max([first_number - 1, *_numbers(folder)]) + 1
+        number = max(_numbers(folder), default=-1) + 1
         held = FileLock(_lock_path(folder, number))
         held.acquire(timeout=0)
     try:
-        yield Driver(run_dir, number)
+        yield Driver(run_dir, number, joined=bool(others))
     finally:
         held.release()
 

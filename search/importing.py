@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from data_prep.errors import InputError
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
-from search.journal import driver_lock
+from search.drivers import driver
 from search.known.choose import TOP, Choice, choose, curve_of, ranking
 from search.known.comparable import check_comparable, check_config
 from search.known.config import KnownConfig
@@ -53,7 +53,7 @@ def import_known(run_dir: str | Path, sources: Sequence[KnownConfig]) -> ImportR
     config.check_files()
     space = load_space(config.space)
     known = [(each, read_known(each.source)) for each in sources]
-    with driver_lock(run_dir), quiet_optuna():
+    with driver(run_dir), quiet_optuna():
         study = open_study(config, run_dir, space, RandomSampler(seed=config.seed), new=False)
         imported = _enter(study, config, space, known)
         waiting = len(study.trials(TrialState.WAITING))

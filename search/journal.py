@@ -1,45 +1,19 @@
-"""The files that keep a sweep's study safe: the lock of its one driver, and the journal after a kill."""
+"""The journal of a sweep's study, made writable again after a kill."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from optuna.storages.journal import JournalFileSymlinkLock
 
-from data_prep.errors import InputError
-
 JOURNAL = "study.journal"
-LOCK = "driver.lock"
 
 _LONGEST_WRITE_S = 2.0
 
 
-@contextmanager
-def driver_lock(run_dir: Path) -> Iterator[None]:
-    """Be the only driver of a sweep's folder; the system frees the lock of a driver that was killed.
-
-    Raises:
-        InputError: Another driver holds it.
-    """
-    lock = FileLock(run_dir / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(
-            f"{run_dir} is in use: another hypsweep runs this sweep; wait for it, or end it with Ctrl-C first."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def mend_journal(run_dir: Path) -> None:
-    """Make the journal writable after a kill; only the holder of the driver's lock may call it.
+    """Make the journal writable after a kill; only a driver that is alone may call it.
 
     A kill in mid-write leaves Optuna's lock, which others wait 30 s for, and half a line, which would swallow the
     next record.

@@ -21,8 +21,8 @@ from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError, WorkFailedError
 from search import runtime
 from search.config import SweepConfig
+from search.drivers import driver
 from search.goals.record import values_by_epoch
-from search.journal import driver_lock
 from search.paths import is_uri, join, write_text
 from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
 from search.space import load_space
@@ -104,7 +104,7 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
     best = chosen_trial(config, study, run_dir, options.trial)
     hyp, settings = _final(config, best, options.epochs)
     _refuse_large(settings, hyp, options.max_megabytes)
-    with driver_lock(run_dir):
+    with driver(run_dir):
         if options.on_start is not None:
             options.on_start(best.trial.number, settings.epochs)
         metrics = _promote(config, best, settings, run_dir, options)

@@ -133,7 +133,7 @@ class StudySearcher(Searcher):
         self._find_checkpoint = find_checkpoint
         self._crash_of = crash_of
         self._rungs = rungs
-        left = study.trials(TrialState.RUNNING)
+        left = study.take_over()
         self._left_waiting = deque(trial for trial in left if self._waits(trial.number))
         self._left_running = deque(trial for trial in left if not self._waits(trial.number))
         self._begun = frozenset(trial.number for trial in self._left_running)
@@ -256,20 +256,21 @@ class StudySearcher(Searcher):
         return None
 
     def _next_new(self) -> FrozenTrial | None:
-        if not self._is_exhausted and self._study.started() < self._plan.trials:
-            return self._draw()
-        self._is_exhausted = True
-        return None
+        trial = None if self._is_exhausted else self._draw()
+        self._is_exhausted = trial is None
+        return trial
 
     def _draw(self) -> FrozenTrial | None:
-        """A new trial that keeps to the constraints; if none is found the sweep ends."""
+        """A new trial that keeps to the constraints; None if there are enough. If none is found the sweep ends."""
+        why = ""
         for _ in range(MOST_REDRAWS):
-            trial = self._study.draw()
-            if not is_rejected(trial):
+            trial = self._study.draw_below(self._plan.trials)
+            if trial is None or not is_rejected(trial):
                 return trial
+            why = trial.user_attrs[REJECTED]
         self.error = WorkFailedError(
             f"the last {MOST_REDRAWS} configurations that were drawn all break a constraint, the newest because "
-            f"{trial.user_attrs[REJECTED]}: loosen it, or narrow the space to what keeps to it."
+            f"{why}: loosen it, or narrow the space to what keeps to it."
         )
         return None
 

@@ -25,15 +25,18 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from data_prep.errors import InputError
+from search.checkpoints import begin_session
 from search.drafts import DraftStorage
+from search.drivers import Driver
 from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
 from search.journal import JOURNAL, mend_journal
 from search.journal_storage import SweepJournal
 from search.known.marks import OwnTrials
 from search.samplers import AUTHOR_KEY
-from search.samplers.keys import PAUSED_KEY
+from search.samplers.keys import DRIVER_KEY, PAUSED_KEY
 from search.samplers.stages import Stage, must_wait
+from search.schedulers.neighbours import Neighbours
 from search.stages import stages_of
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from search.config import SweepConfig
     from search.goals.screen import Screen
+    from search.schedulers.rungs import Ladder
     from search.space import Space
 
 DEFAULT = "default"
@@ -81,12 +85,14 @@ class SweepStudy:
         space:
             What is drawn for each trial.
         stream:
-            Which of several drivers on the study this is, 0 for the first; see
+            What tells its draws from those of other drivers that are alive, 0 for the first; see
             :class:`~search.drafts.DraftStorage`.
         stages:
             The stages of the sweep, if it has any.
         screen:
             Judges every trial that is drawn, before it is stored; None lets all pass.
+        driver:
+            Who works on it; None where nobody else can.
     """
 
     def __init__(
@@ -97,8 +103,11 @@ class SweepStudy:
         stream: int = 0,
         stages: Sequence[Stage] = (),
         screen: Screen | None = None,
+        *,
+        driver: Driver | None = None,
     ) -> None:
         self.study = study
+        self._driver = driver
         self._space = space
         self._stages = stages
         self._screen = screen
@@ -162,6 +171,39 @@ class SweepStudy:
         if is_rejected(trial):
             self.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
         return trial
+
+    def draw_below(self, trials: int) -> FrozenTrial | None:
+        """Start a trial unless so many were started, whoever did; None if they were."""
+        with self._alone():
+            return self.draw() if self.started() < trials else None
+
+    def held(self) -> list[FrozenTrial]:
+        """The RUNNING trials that are this driver's: another one that is alive has none of them."""
+        others = self._driver.others() if self._driver else frozenset()
+        return [trial for trial in self.trials(TrialState.RUNNING) if trial.user_attrs.get(DRIVER_KEY) not in others]
+
+    def take_over(self) -> list[FrozenTrial]:
+        """The RUNNING trials that drivers left which are gone; from now on they are this driver's."""
+        if self._driver is None:
+            return self.held()
+        with self._driver.alone(), self.together():
+            left = self.held()
+            for trial in left:
+                self.note(trial.number, DRIVER_KEY, self._driver.number)
+        return left
+
+    def begin_session(self, root: str) -> str:
+        """A folder for this driver's checkpoints; see :func:`search.checkpoints.begin_session`."""
+        with self._alone():
+            return begin_session(root)
+
+    def watch_neighbours(self, rungs: Ladder[Any, Any] | None) -> Neighbours | None:
+        """Let rungs see what other drivers' trials report, for as long as the answer is held."""
+        if self._driver is None or rungs is None:
+            return None
+        neighbours = Neighbours(rungs, self._driver.number)
+        self._storage.history.attach(neighbours)
+        return neighbours
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
@@ -236,11 +278,16 @@ class SweepStudy:
             self.study.sampler.after_trial(self._drawn, trial, state, values)
             self._storage.set_trial_state_values(self._id(number), state, values)
 
+    def _alone(self) -> contextlib.AbstractContextManager[None]:
+        return self._driver.alone() if self._driver else contextlib.nullcontext()
+
     def _id(self, number: int) -> int:
         return self._storage.trial_id(number)
 
     def _suggest(self, trial: Trial) -> FrozenTrial:
         with self._storage.together():
+            if self._driver is not None:
+                self._storage.set_trial_user_attr(trial._trial_id, DRIVER_KEY, self._driver.number)  # noqa: SLF001
             self._space.walk(functools.partial(suggest, trial))
             if self._screen is not None:
                 self._screen.mark(trial)
@@ -295,6 +342,7 @@ def open_study(
     *,
     new: bool,
     screen: Screen | None = None,
+    driver: Driver | None = None,
 ) -> SweepStudy:
     """Open the study of a sweep, or create it with the default hyp as trial 0.
 
@@ -311,11 +359,14 @@ def open_study(
             Whether this is the first run: a study of that name that is there already then belongs to another sweep.
         screen:
             Judges every trial that is drawn; None lets all pass.
+        driver:
+            Who works on it; None where nobody else can.
 
     Raises:
         InputError: The study was made for something else (named), or belongs to another sweep.
     """
-    mend_journal(run_dir)
+    if driver is None or not driver.joined:  # a driver that is alive needs no mending, and may be writing
+        mend_journal(run_dir)
     storage = open_storage(config, run_dir)
     known = config.name in {
         summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
@@ -331,7 +382,8 @@ def open_study(
     _guard(study, identity(config, space))
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    return SweepStudy(study, storage, space, stages=stages_of(config.stages, space), screen=screen)
+    stream = driver.stream if driver else 0
+    return SweepStudy(study, storage, space, stream, stages_of(config.stages, space), screen, driver=driver)
 
 
 def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:

@@ -13,15 +13,14 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from optuna.trial import TrialState
-
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
 from search.budget.guard import BudgetGuard
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.driver import Options, Sweep, SweepResult, conclude, drive
+from search.drivers import driver
 from search.importing import check_start_from, start_from
-from search.journal import JOURNAL, driver_lock
+from search.journal import JOURNAL
 from search.known.marks import is_result
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
@@ -58,11 +57,11 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     if sweep.screen is not None:
         sweep.screen.check_start(config.start(sweep.space))
     check_start_from(config, sweep.space)
-    with new_folder(sweep.run_dir), driver_lock(sweep.run_dir), quiet_optuna(), runtime.ray_runtime(options.address):
+    with new_folder(sweep.run_dir), driver(sweep.run_dir) as me, quiet_optuna(), runtime.ray_runtime(options.address):
         check_machines(sweep, options)
         for name, text in config.files().items():
             write_text(sweep.run_dir / name, text)
-        study = sweep.open(new=True)
+        study = sweep.open(me, new=True)
         study.study.set_user_attr(_TARGET, config.trials)
         try:
             _start_from(sweep, study, options)
@@ -79,8 +78,10 @@ def resume_sweep(
     trials: int | None = None,
     options: Options | None = None,
     budget: Sequence[str] = (),
+    *,
+    join: bool = False,
 ) -> SweepResult:
-    """Go on with a sweep after a crash or Ctrl-C, or extend a finished one.
+    """Go on with a sweep after a crash or Ctrl-C, extend a finished one, or work on one that another driver works on.
 
     Args:
         run_dir:
@@ -91,6 +92,8 @@ def resume_sweep(
             How it is run.
         budget:
             ``key=value`` each: what the whole budget is from now on, earlier drivers included; kept in ``sweep.yaml``.
+        join:
+            Whether to work beside drivers that are alive. Their trials are theirs; new ones are shared out.
 
     Raises:
         InputError: The folder holds no sweep, another driver is at work in it, or ``trials`` is below 1.
@@ -103,13 +106,13 @@ def resume_sweep(
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep, or start one.")
     sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML, _budget_overrides(budget)), run_dir)
-    with driver_lock(run_dir), quiet_optuna():
-        study = sweep.open(new=False)
+    with driver(run_dir, join=join) as me, quiet_optuna():
+        study = sweep.open(me, new=False)
         _start_from(sweep, study, options)  # what a kill kept from being brought in
         target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
         if budget:
             write_text(run_dir / SWEEP_YAML, sweep.config.files()[SWEEP_YAML])
-        if study.started() >= target and not study.trials(TrialState.RUNNING):
+        if study.started() >= target and not study.held():
             return conclude(sweep, study, interrupted=False)
         ended = BudgetGuard(sweep.config.budget, study).ended()
         if ended is not None:

@@ -15,8 +15,8 @@ from search.budget.measure import Measured, measure
 from search.budget.report import HOUR
 from search.config import SweepConfig
 from search.driver import KEPT_CHECKPOINTS, Options, Sweep
+from search.drivers import driver
 from search.importing import check_start_from
-from search.journal import driver_lock
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri
 from search.sweep import check_machines, new_folder, refuse_used_folder
@@ -164,7 +164,7 @@ def dry_run(config: SweepConfig, out: str | Path, options: Options | None = None
     with (
         new_folder(sweep.run_dir, keep=False),
         _removed_again(config.storage_path),
-        driver_lock(sweep.run_dir),
+        driver(sweep.run_dir),
         quiet_optuna(),
         runtime.ray_runtime(options.address),
     ):

@@ -11,11 +11,13 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.eda.charts import PALETTE, Chart
-from search.parameters import CategoricalParameter, Parameter
+from search.goals.record import first_goal, values_by_epoch
+from search.parameters import CategoricalParameter, FixedParameter, FloatParameter, IntParameter
 from search.report.facts import Facts, curve, progress
 
 _MOST_CURVES = 300
 """More lines than that hide each other; those of the best trials and an even choice of the rest are drawn."""
+_Searched = FloatParameter | IntParameter | CategoricalParameter
 _DECADES_ALONE = 500.0
 """A logarithmic axis over a wider span than this has marks at powers of ten alone."""
 _STATES = {
@@ -35,9 +37,9 @@ def curves_chart(facts: Facts) -> Chart:
             epochs, values = curve(trial)
             marker = "." if len(epochs) == 1 else ""
             axes.plot(epochs, values, marker=marker, color=_STATES[trial.state][1], linewidth=0.7, alpha=0.5)
-        for trial, style in ((facts.trials[0], (0, (4, 2))), (facts.best.trial if facts.best else None, "-")):
-            if trial is not None:
-                axes.plot(*curve(trial), color=_STATES[trial.state][1], linewidth=2.2, linestyle=style)
+        thick = [(facts.trials[0], (0, (4, 2))), *([(facts.best.trial, "-")] if facts.best else [])]
+        for trial, style in thick:
+            axes.plot(*curve(trial), color=_STATES[trial.state][1], linewidth=2.2, linestyle=style)
         axes.set(xlabel="epoch", ylabel=facts.config.metric, xlim=(0.8, facts.config.epochs + 0.2))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         _legend(axes, shown)
@@ -50,7 +52,7 @@ def progress_chart(facts: Facts) -> Chart | None:
     epochs, values = progress(facts)
     if not values:
         return None
-    start = facts.trials[0].intermediate_values.get(facts.config.epochs)
+    start = first_goal(facts.trials[0]).get(facts.config.epochs)
 
     def draw(axes: Axes) -> None:
         axes.step(epochs, values, where="post", color=PALETTE[0], linewidth=1.8, marker="o", markersize=3)
@@ -63,30 +65,49 @@ def progress_chart(facts: Facts) -> Chart | None:
     return Chart("progress", "Best full training so far; dashed: the hyp that the sweep started from", "", draw)
 
 
+def front_chart(facts: Facts) -> Chart | None:
+    """The first two goals of the trials that went as far as the front, with the front; None where there is none."""
+    if not facts.front:
+        return None
+    reached = [values_by_epoch(trial).get(facts.front[0].epoch) for trial in facts.trials]
+    others = [values for values in reached if values is not None]
+
+    def draw(axes: Axes) -> None:
+        axes.scatter([v[0] for v in others], [v[1] for v in others], s=12, color=PALETTE[1], alpha=0.6, lw=0)
+        front = sorted(each.values for each in facts.front)
+        axes.plot([v[0] for v in front], [v[1] for v in front], marker="o", markersize=4, color=PALETTE[0], lw=1.2)
+        axes.set(xlabel=facts.config.goals[0].metric, ylabel=facts.config.goals[1].metric)
+
+    return Chart("front", "The front, and the other trials that were trained as long", "", draw)
+
+
 def parameter_charts(facts: Facts) -> list[Chart]:
     """For every parameter, its values and what they reached: full trainings large, others small at their last epoch."""
-    return [_parameter_chart(facts, name, parameter) for name, parameter in facts.space.parameters.items()]
+    return [
+        _parameter_chart(facts, name, parameter)
+        for name, parameter in facts.space.parameters.items()
+        if not isinstance(parameter, FixedParameter)
+    ]
 
 
-def _parameter_chart(facts: Facts, name: str, parameter: Parameter) -> Chart:
+def _parameter_chart(facts: Facts, name: str, parameter: _Searched) -> Chart:
     # FAIL has no value that means anything.
     drawn = [t for t in facts.trials if name in t.params and curve(t)[1] and t.state != TrialState.FAIL]
 
     def draw(axes: Axes) -> None:
-        categorical = isinstance(parameter, CategoricalParameter)
         choices = [str(choice) for choice in parameter.choices] if isinstance(parameter, CategoricalParameter) else []
-        if categorical:
+        if isinstance(parameter, CategoricalParameter):
             axes.set_xticks(range(len(choices)), [f"{place}" for place in range(1, len(choices) + 1)])
             axes.set_xlim(-0.5, len(choices) - 0.5)
         else:
             _scale(axes, parameter)
         for trial in drawn:
             full = trial.state == TrialState.COMPLETE
-            x = choices.index(str(trial.params[name])) if categorical else trial.params[name]
+            x = choices.index(str(trial.params[name])) if choices else trial.params[name]
             axes.scatter(x, curve(trial)[1][-1], s=22 if full else 7, color=_STATES[trial.state][1], alpha=0.7, lw=0)
         if facts.best is not None and name in facts.best.trial.params:
             ink, value = axes.xaxis.label.get_color(), facts.best.trial.params[name]
-            axes.axvline(choices.index(str(value)) if categorical else value, color=ink, lw=0.9, ls=(0, (4, 3)))
+            axes.axvline(choices.index(str(value)) if choices else value, color=ink, lw=0.9, ls=(0, (4, 3)))
         axes.set(ylabel=facts.config.metric)
         axes.yaxis.set_major_locator(MaxNLocator(5))
 
@@ -96,9 +117,7 @@ def _parameter_chart(facts: Facts, name: str, parameter: Parameter) -> Chart:
     return Chart(f"parameter-{name}", title, "", draw)
 
 
-def _scale(axes: Axes, parameter: Parameter) -> None:
-    if isinstance(parameter, CategoricalParameter):
-        return
+def _scale(axes: Axes, parameter: FloatParameter | IntParameter) -> None:
     low, high = parameter.low, parameter.high
     if parameter.log:
         axes.set_xscale("log")

@@ -11,11 +11,12 @@ from itertools import accumulate
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from scipy.stats import spearmanr
 
 from search.config import SweepConfig
+from search.edges import Edge, edges
+from search.goals.front import FrontTrial, pareto_front
+from search.goals.record import first_goal, is_rejected
 from search.results import BestTrial, best_trial, results_table
 from search.space import Space
 from search.study import LAST
@@ -38,7 +39,11 @@ class Facts:
         best:
             The best trial, None before the first epoch.
         maximize:
-            Whether more of the metric is better.
+            Whether more of the metric (of several goals: of the first) is better.
+        front:
+            Where there are several goals: the trials that nobody dominates.
+        edges:
+            Values of the best trial at a bound that could be widened.
     """
 
     config: SweepConfig
@@ -47,6 +52,8 @@ class Facts:
     table: pd.DataFrame
     best: BestTrial | None
     maximize: bool
+    front: tuple[FrontTrial, ...] = ()
+    edges: tuple[Edge, ...] = ()
 
     @property
     def states(self) -> Mapping[str, int]:
@@ -65,15 +72,23 @@ class Facts:
 
 def gather(study: optuna.Study, config: SweepConfig, space: Space) -> Facts:
     """Read what a report shows; the sweep's driver may be at work."""
-    trials = tuple(t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING)
+    trials = tuple(t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING and not is_rejected(t))
+    several = bool(config.objectives)
     return Facts(
-        config, space, trials, results_table(study), best_trial(study), study.direction == StudyDirection.MAXIMIZE
+        config,
+        space,
+        trials,
+        results_table(study, config.objectives),
+        None if several else best_trial(study),
+        config.goals[0].mode == "max",
+        tuple(pareto_front(study)) if several else (),
+        () if several else tuple(edges(study, space)),
     )
 
 
 def curve(trial: FrozenTrial) -> tuple[list[int], list[float]]:
     """Epochs and finite values of a trial, by epoch."""
-    points = [(e, v) for e, v in sorted(trial.intermediate_values.items()) if math.isfinite(v)]
+    points = [(e, v) for e, v in sorted(first_goal(trial).items()) if math.isfinite(v)]
     return [epoch for epoch, _ in points], [value for _, value in points]
 
 
@@ -91,7 +106,7 @@ def progress(facts: Facts) -> tuple[list[int], list[float]]:
     x: list[int] = []
     y: list[float] = []
     for epochs, trial in zip(spent, ended, strict=True):
-        value = trial.intermediate_values.get(facts.config.epochs)
+        value = first_goal(trial).get(facts.config.epochs)
         if trial.state == TrialState.COMPLETE and value is not None and (not y or facts.better(value, y[-1])):
             x.append(epochs)
             y.append(value)
@@ -127,7 +142,7 @@ class RungFacts:
 
 def rungs(facts: Facts) -> list[RungFacts]:
     """The epochs at which trials ended, with what their ranking was worth."""
-    lasts = Counter(max(trial.intermediate_values) for trial in facts.trials if trial.intermediate_values)
+    lasts = Counter(max(first_goal(trial)) for trial in facts.trials if first_goal(trial))
     found = []
     for epoch in sorted(lasts):
         reached = sum(count for last, count in lasts.items() if last >= epoch)
@@ -140,14 +155,14 @@ def _correlation(facts: Facts, epoch: int) -> float | None:
     pairs = [
         (values[epoch], values[last])
         for trial in facts.trials
-        if {epoch, last} <= (values := trial.intermediate_values).keys() and epoch != last
+        if {epoch, last} <= (values := first_goal(trial)).keys() and epoch != last
     ]
     if len(pairs) < FEWEST_RANKED:
         return None
-    early, late = np.array(pairs).T
-    if np.ptp(early) == 0 or np.ptp(late) == 0:
+    ranks = pd.DataFrame(pairs).rank().to_numpy().T  # Spearman's is Pearson's of the ranks, ties at their mean
+    if np.ptp(ranks, axis=1).min() == 0:
         return None
-    return float(spearmanr(early, late).statistic)
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def importances(study: optuna.Study) -> dict[str, float]:
@@ -157,7 +172,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
     tenth apart from the rest. It needs some full trainings, and parameters that all of them have.
     """
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    if len(complete) < 2 * FEWEST_RANKED:
+    if len(complete) < 2 * FEWEST_RANKED or len(study.directions) > 1:
         return {}
     try:
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()

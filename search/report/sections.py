@@ -10,7 +10,7 @@ import pandas as pd
 
 from data_prep.eda.markup import Cell, Share, paragraph, table
 from data_prep.eda.shell import chart_row
-from search.report.charts import curves_chart, parameter_charts, progress_chart
+from search.report.charts import curves_chart, front_chart, parameter_charts, progress_chart
 from search.report.facts import Facts, rungs
 from search.results import QUALITY, beside_default
 from search.study import LAST
@@ -21,6 +21,8 @@ _MOST_ROWS = 500
 
 def outcome(facts: Facts, run_dir: Path) -> str:
     """What won, and what to do with it."""
+    if facts.config.objectives:
+        return _front(facts, run_dir)
     best = facts.best
     if best is None:
         return paragraph("No trial has finished an epoch yet.") + paragraph(f"Go on: hypsweep resume {run_dir}")
@@ -32,10 +34,26 @@ def outcome(facts: Facts, run_dir: Path) -> str:
     return (
         paragraph(f"Best: trial {trial.number} by {author}, {metric} {best.value:.5g} {after}; {beside_default(best)}.")
         + paragraph(f"Its metrics: {shown}." if shown else "")
+        + "".join(paragraph(str(edge)) for edge in facts.edges)
         + paragraph(
             "Every figure is one training: the best of many is flattered, and a small lead may be luck.",
             f"Finish it: hypsweep promote {run_dir}",
         )
+    )
+
+
+def _front(facts: Facts, run_dir: Path) -> str:
+    """The trials among which to choose where there are several goals."""
+    goals = facts.config.goals
+    wanted = " and ".join(f"{'more' if goal.mode == 'max' else 'less'} {goal.metric}" for goal in goals)
+    rows = [(each.trial.number, each.epoch, *(f"{value:.5g}" for value in each.values)) for each in facts.front]
+    return (
+        paragraph(
+            f"Wanted: {wanted}. No trial is better in all of them than one of these; which one to take is a choice."
+        )
+        + chart_row([chart] if (chart := front_chart(facts)) else [])
+        + table(("trial", "epochs", *(goal.metric for goal in goals)), rows)
+        + paragraph(f"Take one: hypsweep export {run_dir} --trial N, or hypsweep promote {run_dir} --trial N")
     )
 
 

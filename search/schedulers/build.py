@@ -45,8 +45,21 @@ class Plan(Protocol):
         ...
 
 
-def build_rungs(config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTrial] = ()) -> Ladder[Any, Any] | None:
-    """The rungs at which trials wait, filled from the study; None for a scheduler that never pauses."""
+def build_rungs(
+    config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTrial] = (), *, foreign: Collection[int] = ()
+) -> Ladder[Any, Any] | None:
+    """The rungs at which trials wait, filled from the study; None for a scheduler that never pauses.
+
+    Args:
+        config:
+            The ``scheduler`` part of the sweep's configuration.
+        plan:
+            The sweep.
+        history:
+            The trials of the study.
+        foreign:
+            Numbers of those that another driver holds, which never wait here.
+    """
     levels = rung_levels(plan.epochs, config.first_rung(plan.epochs), config.reduction_factor)
     rungs: Ladder[Any, Any]
     match config.type:
@@ -59,7 +72,8 @@ def build_rungs(config: SchedulerConfig, plan: Plan, history: Iterable[FrozenTri
         case _:
             return None
     several = bool(plan.objectives)
-    rungs.load(past(trial, rungs.levels, several=several) for trial in sorted(history, key=lambda t: t.number))
+    known = (past(trial, rungs.levels, several=several) for trial in sorted(history, key=lambda t: t.number))
+    rungs.load(each._replace(paused_at=None) if each.number in foreign else each for each in known)
     return rungs
 
 

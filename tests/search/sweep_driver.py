@@ -1,4 +1,4 @@
-"""A driver in a process of its own, for tests to kill: ``python -m tests.search.sweep_driver run|resume FOLDER``.
+"""A driver in a process of its own, for tests to kill: ``python -m tests.search.sweep_driver run|resume|join FOLDER``.
 
 Prints one JSON line last. Exit codes are those of the command line.
 """
@@ -23,7 +23,7 @@ def main(command: str, folder: Path) -> int:
         if command == "run":
             result = run_sweep(load_sweep_config(folder / "sweep.yaml"), folder / "run", options)
         else:
-            result = resume_sweep(folder / "run", options=options)
+            result = resume_sweep(folder / "run", options=options, join=command == "join")
     except HypsweepError as error:
         print(json.dumps({"error": str(error)}))
         return error.exit_code

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.checkpoints import discard, newest_checkpoint, next_session
+from search.checkpoints import begin_session, discard, newest_checkpoint
 
 
 def put(root: Path, session: str, trial: int, folder: str, epoch: int | None, *, tensors: int | None = None) -> Path:
@@ -65,10 +65,10 @@ def test_a_uri_works_as_a_path_does(tmp_path: Path) -> None:
 
 
 def test_sessions_are_never_used_twice(tmp_path: Path) -> None:
-    assert next_session(str(tmp_path / "none")) == "session_000"
+    assert begin_session(str(tmp_path / "none")) == "session_000"
     (tmp_path / "session_000").mkdir()
     (tmp_path / "session_004").mkdir()
-    assert next_session(str(tmp_path)) == "session_005"
+    assert begin_session(str(tmp_path)) == "session_005"
 
 
 def test_a_trials_checkpoints_can_be_discarded_without_its_neighbours(tmp_path: Path) -> None:

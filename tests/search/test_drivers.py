@@ -39,11 +39,11 @@ def test_a_driver_is_alive_until_it_ends_and_its_number_is_never_used_again(tmp_
         assert second.number == 1
 
 
-def test_numbers_begin_where_drivers_without_locks_ended(tmp_path: Path) -> None:
-    with driver(tmp_path, first_number=7) as first:
-        assert first.number == 7
-    with driver(tmp_path, first_number=2) as second:
-        assert second.number == 8
+def test_only_one_that_joins_draws_from_a_stream_of_its_own(tmp_path: Path) -> None:
+    with driver(tmp_path) as first, driver(tmp_path, join=True) as second:
+        assert (first.stream, second.stream) == (0, 1)
+    with driver(tmp_path, join=True) as later:
+        assert (later.number, later.stream) == (2, 0)
 
 
 def test_a_second_driver_is_refused_unless_it_joins(tmp_path: Path) -> None:

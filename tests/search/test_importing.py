@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 from data_prep.errors import InputError
 from search.config import load_sweep_config
 from search.driver import Options
+from search.drivers import driver
 from search.importing import check_start_from, import_known, start_from
-from search.journal import driver_lock
 from search.known.config import KnownConfig, known_configs
 from search.known.marks import ORIGIN, is_result
 from search.known.report import ImportReport
@@ -297,7 +297,7 @@ def test_two_imports_at_once_add_each_config_once(files: SweepFiles) -> None:
 def test_a_folder_in_use_is_refused(files: SweepFiles) -> None:
     sweep(files)
     path = write_stock(files.folder / "evolve.csv", *STOCK)
-    with driver_lock(files.run), pytest.raises(InputError, match="is in use"):
+    with driver(files.run), pytest.raises(InputError, match="is in use"):
         bring(files, path)
 
 

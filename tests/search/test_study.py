@@ -13,8 +13,11 @@ from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
 from data_prep.errors import InputError
-from search.journal import JOURNAL, driver_lock, mend_journal
-from search.study import LAST, SweepStudy, load_study
+from search.drivers import Driver, driver
+from search.journal import JOURNAL, mend_journal
+from search.samplers import build_sampler
+from search.space import load_space
+from search.study import LAST, SweepStudy, load_study, open_study
 from tests.search.conftest import SweepFiles, open_tiny
 
 
@@ -101,12 +104,38 @@ def test_a_wrong_storage_url_is_named(files: SweepFiles, url: str) -> None:
         open_tiny(files, study_storage=url)
 
 
-def test_the_folder_takes_one_driver_at_a_time(files: SweepFiles) -> None:
-    files.run.mkdir()
-    with driver_lock(files.run), pytest.raises(InputError, match="in use"), driver_lock(files.run):
-        pass
-    with driver_lock(files.run):
-        pass
+def test_a_driver_takes_over_what_a_dead_one_left_and_leaves_a_live_ones_alone(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    orphan = study.draw()  # of a study from before drivers had numbers
+    config = files.config()
+    space = load_space(config.space)
+
+    def opened(who: Driver) -> SweepStudy:
+        sampler = build_sampler(config.sampler, space, config.seed)
+        return open_study(config, files.run, space, sampler, new=False, driver=who)
+
+    with driver(files.run) as first:
+        one = opened(first)
+        assert [t.number for t in one.take_over()] == [orphan.number]
+        own = one.draw()
+        with driver(files.run, join=True) as second:
+            two = opened(second)
+            assert two.take_over() == two.held() == []
+            assert [t.number for t in one.held()] == [orphan.number, own.number]
+            new = two.draw()
+            assert [t.number for t in two.held()] == [new.number]
+            assert new.params != own.params
+        with driver(files.run, join=True) as third:
+            assert [t.number for t in opened(third).take_over()] == [new.number]
+
+
+def test_the_trials_of_a_sweep_are_counted_across_drivers(files: SweepFiles) -> None:
+    study, _ = open_tiny(files)
+    for _ in range(3):
+        study.draw()
+    assert study.draw_below(3) is None
+    assert study.draw_below(4) is not None
+    assert study.started() == 4
 
 
 def test_a_half_written_record_is_cut_off_and_the_journal_goes_on(files: SweepFiles) -> None:
