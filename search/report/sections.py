@@ -46,7 +46,9 @@ def _front(facts: Facts, run_dir: Path) -> str:
     """The trials among which to choose where there are several goals."""
     goals = facts.config.goals
     wanted = " and ".join(f"{'more' if goal.mode == 'max' else 'less'} {goal.metric}" for goal in goals)
-    rows = [(each.trial.number, each.epoch, *(f"{value:.5g}" for value in each.values)) for each in facts.front]
+    rows: list[Sequence[Cell]] = [
+        (each.trial.number, each.epoch, *(f"{value:.5g}" for value in each.values)) for each in facts.front
+    ]
     return (
         paragraph(
             f"Wanted: {wanted}. No trial is better in all of them than one of these; which one to take is a choice."
