@@ -15,7 +15,16 @@ from optuna.trial import FrozenTrial, TrialState
 from search.drafts import DraftStorage
 from search.journal import mend_journal
 from search.journal_storage import SweepJournal
-from search.samplers import AUTHOR_KEY, GeneticSampler, PortfolioSampler, TrialSeededSampler
+from search.priors import Prior
+from search.samplers import (
+    AUTHOR_KEY,
+    GeneticSampler,
+    PortfolioSampler,
+    PriorSampler,
+    StagedSampler,
+    TrialSeededSampler,
+)
+from search.samplers.stages import Stage
 from search.space import Space
 from search.study import SweepStudy
 
@@ -42,12 +51,24 @@ def _portfolio() -> PortfolioSampler:
     return PortfolioSampler({"ga": GeneticSampler(seed=0), "tpe": TrialSeededSampler(_tpe, seed=1)}, seed=2)
 
 
+def _staged() -> StagedSampler:
+    stages = (
+        Stage("pace", 5, frozenset({"lr0", "momentum"})),
+        Stage("rest", 6, frozenset({"anchors", "optimizer"})),
+        Stage("all", 1, frozenset(SPACE.parameters)),
+    )
+    starts = {"lr0": 0.01, "momentum": 0.9, "anchors": 3, "optimizer": "SGD"}
+    return StagedSampler(stages, starts, _portfolio, lambda study: study.best_trial)
+
+
 SAMPLERS: dict[str, Callable[[], BaseSampler]] = {
     "tpe": lambda: _tpe(0),
     "random": lambda: RandomSampler(seed=0),
     "qmc": lambda: QMCSampler(seed=0, scramble=True),
     "cmaes": lambda: CmaEsSampler(seed=0, n_startup_trials=2, warn_independent_sampling=False),
     "portfolio": _portfolio,
+    "prior": lambda: PriorSampler(_portfolio(), {"momentum": Prior(0.9)}, strength=3, seed=0),
+    "stages": _staged,
 }
 
 
