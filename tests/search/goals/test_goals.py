@@ -104,7 +104,7 @@ def test_a_sampler_that_knows_several_goals_is_the_default(files: SweepFiles) ->
         ({"scheduler": {"type": "pasha"}}, "pasha ranks trials by one value"),
         ({"scheduler": {"type": "median"}}, "median ranks trials by one value"),
         ({"scheduler": {"type": "asha_stop"}}, "asha_stop ranks trials by one value"),
-        ({"stages": [{"name": "one", "trials": 6, "search": ["lr0"]}]}, "stages start from the best trial"),
+        ({"stages": [{"name": "one", "trials": 6, "parameters": ["lr0"]}]}, "stages start from the best trial"),
         ({"budget": {"target": 0.9}}, "budget.target is about one value"),
         ({"budget": {"plateau": {"trials": 5}}}, "budget.plateau is about one value"),
     ],
