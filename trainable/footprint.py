@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -19,8 +20,16 @@ from trainable.weights import build_model, save_stripped
 _MEGABYTE, _GIGA = 1e6, 1e9
 
 
-def known_costs(settings: TrainSettings, hyp: Hyp) -> dict[str, float]:
-    """The costs that are known before a training, by their names.
+def known_costs(settings: TrainSettings, hyp: Hyp, names: Collection[str] = KNOWN_BEFORE) -> dict[str, float]:
+    """Costs that are known before a training, by their names.
+
+    Args:
+        settings:
+            Model, image size and data set.
+        hyp:
+            How many anchors there are.
+        names:
+            Which costs; others are left out.
 
     Raises:
         InputError: There is no such model or data set.
@@ -30,7 +39,7 @@ def known_costs(settings: TrainSettings, hyp: Hyp) -> dict[str, float]:
         WEIGHTS_MEGABYTES: lambda: weights_megabytes(settings.model, classes, hyp.anchors),
         GFLOPS: lambda: gflops(settings.model, settings.image_size, classes, hyp.anchors),
     }
-    return {name: of[name]() for name in KNOWN_BEFORE}
+    return {name: of[name]() for name in KNOWN_BEFORE if name in names}
 
 
 @functools.cache

@@ -30,13 +30,13 @@ def add_costs(loop: EpochLoop, names: Collection[str], before: Mapping[str, Any]
     Raises:
         InputError: A name is unknown.
     """
-    unknown = [name for name in names if name not in COSTS]
-    if unknown:
-        raise InputError(f"there is no cost `{unknown[0]}`: choose from {', '.join(COSTS)}.")
+    wrong = [name for name in names if name not in COSTS]
+    if wrong:
+        raise InputError(f"there is no cost `{wrong[0]}`: choose from {', '.join(COSTS)}.")
     found = {key: float(before[key]) for key in (*COSTS, LATENCY_SPREAD) if key in before}
-    if any(name in KNOWN_BEFORE and name not in found for name in names):
-        known = known_costs(loop.settings, loop.hyp)
-        found |= {name: known[name] for name in names if name in known}
+    unknown = [name for name in names if name in KNOWN_BEFORE and name not in found]
+    if unknown:
+        found |= known_costs(loop.settings, loop.hyp, unknown)
     if LATENCY_MS in names and LATENCY_MS not in found:
         found |= _latency(loop)
     loop.last = {**loop.last, **found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.trial import Trial
@@ -22,8 +22,8 @@ CONSTRAINT = "constraint"
 MOST_REDRAWS = 100
 """So many configurations in a row that break a limit end a sweep."""
 
-CostsOf = Callable[[TrainSettings, Hyp], Mapping[str, float]]
-"""What a configuration costs, by name."""
+CostsOf = Callable[[TrainSettings, Hyp, Collection[str]], Mapping[str, float]]
+"""The named costs of a configuration."""
 
 
 class Verdict(NamedTuple):
@@ -53,7 +53,7 @@ class Screen:
         settings:
             Training settings that suggestions override.
         costs_of:
-            What a configuration costs; it is asked once for all that share what the costs depend on.
+            What a configuration costs; asked for every one that is drawn.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Screen:
         costs = self._costs_of(
             TrainSettings.from_mapping({**self._settings.as_dict(), **settings}),
             Hyp.from_mapping({**self._hyp.as_dict(), **hyp}),
+            self._limits,
         )
         excess = {name: limit.excess(costs[name]) for name, limit in self._limits.items()}
         broken = [
@@ -127,8 +128,8 @@ def build_screen(config: SweepConfig, space: Space, costs_of: CostsOf | None = N
     return Screen(limits, space, config.base_hyp(), config.settings(), costs_of or known_costs) if limits else None
 
 
-def known_costs(settings: TrainSettings, hyp: Hyp) -> Mapping[str, float]:
+def known_costs(settings: TrainSettings, hyp: Hyp, names: Collection[str]) -> Mapping[str, float]:
     """What :func:`trainable.footprint.known_costs` says; loads torch, which nothing else in a sweep's driver needs."""
     from trainable.footprint import known_costs as of
 
-    return of(settings, hyp)
+    return of(settings, hyp, names)

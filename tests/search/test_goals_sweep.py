@@ -38,6 +38,12 @@ def trials(files: SweepFiles) -> list[FrozenTrial]:
     return read_run(files.run)[1].get_trials()
 
 
+def give_pictures(files: SweepFiles) -> None:
+    """The number of classes is read from a data set that is there."""
+    for split in ("train", "val"):
+        (files.folder / split).mkdir()
+
+
 def check_states(found: list[FrozenTrial]) -> None:
     for trial in found:
         reached = values_by_epoch(trial)
@@ -52,10 +58,13 @@ def check_states(found: list[FrozenTrial]) -> None:
 
 
 def test_it_pauses_promotes_is_interrupted_resumed_and_extended(files: SweepFiles) -> None:
-    def interrupt(progress: Progress) -> None:
-        if len(progress.trials) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+    sent = []
 
+    def interrupt(progress: Progress) -> None:
+        if len(progress.trials) >= 3 and not sent:  # a second one would end all at once
+            sent.append(os.kill(os.getpid(), signal.SIGINT))
+
+    files.switch("sleep", "0.5")  # so that it is seen at work
     config = files.config(
         objectives=GOALS, trials=9, sampler={"members": {"nsga2": {"population_size": 2}}}, keep_best_checkpoints=2
     )
@@ -63,6 +72,7 @@ def test_it_pauses_promotes_is_interrupted_resumed_and_extended(files: SweepFile
     assert result.interrupted
     assert any(trial.state == TrialState.RUNNING for trial in trials(files))
 
+    files.switch("sleep", "0")
     result = resume_sweep(files.run, options=Options(trainable=CostlyTrainable))
 
     assert not result.interrupted
@@ -92,6 +102,7 @@ def test_it_pauses_promotes_is_interrupted_resumed_and_extended(files: SweepFile
 
 def test_models_that_are_too_heavy_are_never_trained(files: SweepFiles) -> None:
     """With the real sizes of the models: 3.9, 14.4 and 42.2 MB."""
+    give_pictures(files)
     space = {"model": {"choices": ["yolov5n", "yolov5s", "yolov5m"]}, "momentum": {"low": 0.1, "high": 0.98}}
     (files.folder / "space.yaml").write_text(yaml.safe_dump({"parameters": space}))
     config = files.config(constraints={"weights_megabytes": {"max": 10}}, trials=6)
@@ -113,6 +124,7 @@ def test_models_that_are_too_heavy_are_never_trained(files: SweepFiles) -> None:
 
 
 def test_a_start_that_is_too_heavy_leaves_no_folder(files: SweepFiles) -> None:
+    give_pictures(files)
     config = files.config(constraints={"weights_megabytes": {"max": 2}})
 
     with pytest.raises(InputError, match="break a constraint"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import pytest
 from optuna.trial import TrialState
@@ -22,7 +22,7 @@ from trainable.settings import TrainSettings
 LIMITS = {"weights_megabytes": {"max": 60}}
 
 
-def costs(settings: TrainSettings, hyp: Hyp) -> Mapping[str, float]:
+def costs(settings: TrainSettings, hyp: Hyp, names: Collection[str]) -> Mapping[str, float]:
     """Weights that weigh what the momentum says: a random space of 0.1 to 0.98 breaks a limit of 60 in 43 %."""
     assert settings.model == "yolov5n"
     return {"weights_megabytes": 100 * hyp.momentum, "gflops": 1.0}
@@ -122,7 +122,7 @@ def test_tpe_learns_to_keep_to_the_limit(files: SweepFiles) -> None:
 
 
 def test_a_space_in_which_nothing_keeps_to_the_limit_ends_the_sweep_by_name(files: SweepFiles) -> None:
-    def heavy(settings: TrainSettings, hyp: Hyp) -> Mapping[str, float]:
+    def heavy(settings: TrainSettings, hyp: Hyp, names: Collection[str]) -> Mapping[str, float]:
         return {"weights_megabytes": 50.0 if hyp.momentum == 0.5 else 173.0}
 
     study, plan = open_screened(files, costs=heavy)
@@ -206,8 +206,9 @@ def test_settings_that_are_searched_reach_the_costs(files: SweepFiles) -> None:
     config = files.config(constraints={"gflops": {"max": 20}})
     seen: list[str] = []
 
-    def by_model(settings: TrainSettings, hyp: Hyp) -> Mapping[str, float]:
+    def by_model(settings: TrainSettings, hyp: Hyp, names: Collection[str]) -> Mapping[str, float]:
         seen.append(settings.model)
+        assert list(names) == ["gflops"]
         return {"gflops": 4.5 if settings.model == "yolov5n" else 205.7}
 
     screen = build_screen(config, load_space(config.space), by_model)
