@@ -21,7 +21,7 @@ _MOST_ROWS = 500
 
 def outcome(facts: Facts, run_dir: Path) -> str:
     """What won, and what to do with it."""
-    if facts.config.objectives:
+    if facts.front:
         return _front(facts, run_dir)
     best = facts.best
     if best is None:
