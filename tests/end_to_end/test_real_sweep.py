@@ -126,7 +126,9 @@ def test_every_trial_is_told_what_it_was(swept: Swept) -> None:
             assert (trial.state == TrialState.COMPLETE) is (last == 4)
             assert trial.value == trial.intermediate_values[last]
             assert sorted(trial.intermediate_values) == list(range(1, last + 1))
-    assert found[0].state == TrialState.COMPLETE  # the first at every rung goes on
+    rung = sorted((t for t in found if t.state != TrialState.FAIL), key=lambda t: (-t.intermediate_values[1], t.number))
+    assert all(2 in t.intermediate_values for t in rung[: len(rung) // 2])  # the best half was promoted
+    assert any(t.state == TrialState.COMPLETE for t in found)
 
 
 def test_a_diverged_trial_fails_with_its_reason_and_the_sweep_goes_on(swept: Swept) -> None:
@@ -143,8 +145,8 @@ def test_a_diverged_trial_fails_with_its_reason_and_the_sweep_goes_on(swept: Swe
 
 def test_workers_are_reused(swept: Swept) -> None:
     served = {(pid, trial) for trial, _, pid in swept.epochs}
-    assert len(served) == 6  # each trial in one worker
-    assert len({pid for pid, _ in served}) <= 2
+    assert {trial for _, trial in served} == set(range(6))
+    assert len({pid for pid, _ in served}) <= 2  # also those that a promotion brought back
 
 
 def test_what_a_sweep_leaves(swept: Swept) -> None:
