@@ -29,7 +29,7 @@ from search.goals.check import DEFAULT_SAMPLER, check_goals
 from search.goals.config import ConstraintsConfig, Objective
 from search.known.config import KnownConfig
 from search.paths import PathOrUri, absolute
-from search.samplers import SamplerConfig
+from search.samplers import FINITE, SamplerConfig
 from search.schedulers.config import SchedulerConfig
 from search.space import PRETRAINED, Space
 from search.stages import StageConfig
@@ -144,6 +144,9 @@ class SweepConfig(_Frozen):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"stages: two have one name ({', '.join(names)}): give each a name of its own")
+        finite = [name for name in self.sampler.names if self.stages and name in FINITE]
+        if finite:
+            raise ValueError(f"sampler.members: {finite[0]} tries the whole space and a stage is a part, leave one out")
         total = sum(stage.trials for stage in self.stages)
         if self.stages and total != self.trials:
             raise ValueError(

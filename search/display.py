@@ -135,6 +135,7 @@ def status_table(console: Console, status: SweepStatus) -> None:
     """The trials of a sweep as a table, why some failed, and the best so far."""
     rows = status.rows()
     console.print(_trials(status, rows))
+    _yield_table(console, status)
     for row in rows:
         if row["state"] == "FAIL" and _cell(row["failure"]):
             say(console, f"trial {row['number']} failed: {row['failure']}")
@@ -197,6 +198,20 @@ def _front(console: Console, trials: Sequence[str]) -> None:
 
 def _of_front(row: dict[str, Any], goals: Sequence[str]) -> str:
     return f"trial {row['number']} ({', '.join(f'{name} {_cell(row[name])}' for name in goals)})"
+
+
+def _yield_table(console: Console, status: SweepStatus) -> None:
+    """What each sampler yielded: share of all epochs, best value and its epoch, how many new bests, their rate."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # Short names: the table has to fit a narrow terminal.
+    for name in ("sampler", "trials", "share", "best", "at", "new", "credit"):
+        table.add_column(name, justify="left" if name == "sampler" else "right", no_wrap=True)
+    for row in status.yield_rows():
+        share, credit = (None if row[name] is None else f"{row[name]:.0%}" for name in ("share", "credit"))
+        cells = (row["trials"], share, row["best_value"], row["best_epoch"], row["new_bests"], credit)
+        table.add_row(row["sampler"], *map(_cell, cells))
+    if table.rows:
+        console.print(table)
 
 
 def _gpu_peak(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -38,7 +38,7 @@ from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
 from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import SweepStudy, is_paused, open_study
+from search.study import TARGET, SweepStudy, is_paused, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
 
@@ -195,6 +195,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         finally:
             shown.close()
         keeper.settle()
+        _say_if_exhausted(study, target, options)
         unfinished = _is_unfinished(study, target)
         cut_short = unfinished and (interrupt.requested or searcher.error is not None)
         ended = guard.ended() if unfinished and not cut_short else None
@@ -205,6 +206,13 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     if searcher.error is not None:
         raise searcher.error
     return result
+
+
+def _say_if_exhausted(study: SweepStudy, target: int, options: Options) -> None:
+    """Say that the samplers ran out of suggestions, and lower the plan to what there is: the sweep is finished."""
+    if study.started() < target and study.exhausted():
+        study.study.set_user_attr(TARGET, study.started())
+        options.say(f"every point of the grid was tried: the sweep ends with {study.started()} trials, not {target}")
 
 
 def _resume(sweep: Sweep) -> str:

@@ -27,6 +27,7 @@ from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.space import load_space
 from search.study import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST, load_study
+from search.yields import member_yields
 from trainable.hyp import Hyp, format_hyp
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = ["BestTrial", "best_trial", "chosen_trial", "export_best", "read_run",
 
 RESULTS_CSV = "results.csv"
 FRONT_CSV = "front.csv"
+SAMPLERS_CSV = "samplers.csv"
 RESULTS_PARQUET = "results.parquet"
 BEST_HYP = "best_hyp.yaml"
 QUALITY = ("fitness", "precision", "recall", "map50", "map75", "map50_95")
@@ -162,15 +164,16 @@ def _goal_cells(trial: FrozenTrial | None, goals: Sequence[Objective]) -> dict[s
 
 
 def write_results(study: optuna.Study, config: SweepConfig, space: Space, run_dir: Path) -> None:
-    """Write ``results.csv``, ``results.parquet`` and, once a trial has finished an epoch, the best hyp's YAMLs.
+    """Write the tables of trials and of samplers and, once a trial has finished an epoch, the best hyp's YAMLs.
 
     YOLOv5's ``evolve.csv`` follows once a trial is COMPLETE. Where there are several goals, ``front.csv`` stands in the
-    place of all these: there is no best trial.
+    place of these YAMLs and of it: there is no best trial.
     """
     table = results_table(study, config.objectives)
     if config.objectives:
         write_text(run_dir / FRONT_CSV, front_table(study, config.objectives).to_csv(index=False))
     write_text(run_dir / RESULTS_CSV, table.to_csv(index=False))
+    write_text(run_dir / SAMPLERS_CSV, member_yields(study).to_csv(index=False))
     buffer = io.BytesIO()
     _columns_of_one_type(table).to_parquet(buffer, index=False)
     write_atomically(run_dir / RESULTS_PARQUET, buffer.getvalue())

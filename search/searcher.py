@@ -256,7 +256,7 @@ class StudySearcher(Searcher):
         return None
 
     def _next_new(self) -> FrozenTrial | None:
-        trial = None if self._is_exhausted else self._draw()
+        trial = None if self._is_exhausted or self._study.exhausted() else self._draw()
         self._is_exhausted = trial is None
         return trial
 

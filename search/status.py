@@ -26,7 +26,8 @@ from search.results import (
 from search.space import load_space
 from search.stages import StageState, stage_states
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import is_paused
+from search.study import TARGET, is_paused
+from search.yields import member_yields
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class SweepStatus:
             Names of the goals, where there are several.
         front:
             Where there are several: number, epochs, goals and parameters of each trial that nobody dominates.
+        yields:
+            One row per member, see :func:`search.yields.member_yields`.
     """
 
     run_dir: Path
@@ -84,6 +87,7 @@ class SweepStatus:
     path: str
     smaller_batches: tuple[SmallerBatch, ...]
     usage: Usage | None
+    yields: pd.DataFrame
     budget: tuple[BudgetState, ...] = ()
     edges: tuple[Edge, ...] = ()
     stages: tuple[StageState, ...] = ()
@@ -111,6 +115,10 @@ class SweepStatus:
         """The table row by row, as JSON can hold it; what a trial lacks is None."""
         return _rows(self.table)
 
+    def yield_rows(self) -> list[dict[str, Any]]:
+        """What each member yielded, as JSON can hold it."""
+        return _rows(self.yields)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it; NaN becomes None."""
         return {
@@ -134,6 +142,7 @@ class SweepStatus:
             "smaller_batches": [each._asdict() for each in self.smaller_batches],
             "edges": [edge.as_dict() for edge in self.edges],
             "stages": [asdict(stage) for stage in self.stages],
+            "samplers": self.yield_rows(),
             "trials": self.rows(),
         }
 
@@ -149,7 +158,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
     best = best_trial(study)
     found = {"number": best.trial.number, "value": best.value, "epoch": best.epoch} if best else None
     trials = study.get_trials(deepcopy=False)
-    planned = study.user_attrs.get("target", config.trials)
+    planned = study.user_attrs.get(TARGET, config.trials)
     return SweepStatus(
         run_dir=run_dir,
         name=config.name,
@@ -165,6 +174,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         path=config.settings().path,
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
+        yields=member_yields(study),
         budget=read_states(config.budget, study),
         edges=edges_of(best, load_space(config.space)) if best else (),
         stages=stage_states(config.stages, study.get_trials(deepcopy=False)),

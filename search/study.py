@@ -33,7 +33,7 @@ from search.goals.screen import CONSTRAINT
 from search.journal import JOURNAL, mend_journal
 from search.journal_storage import SweepJournal
 from search.known.marks import OwnTrials
-from search.samplers import AUTHOR_KEY
+from search.samplers import AUTHOR_KEY, PortfolioSampler
 from search.samplers.keys import DRIVER_KEY, PAUSED_KEY
 from search.samplers.stages import Stage, must_wait
 from search.schedulers.neighbours import Neighbours
@@ -66,6 +66,9 @@ GPU_SECONDS = "gpu_seconds"
 """Key in ``last``: the trial's ``seconds``, each times the GPUs that it occupied."""
 GPU_TOTAL = "gpu_memory_total"
 """Key of a result: memory of that GPU, in bytes."""
+
+TARGET = "target"
+"""User attribute of the study: the trials that it shall have, extensions included."""
 
 _MACHINE_SETTINGS = ("data", "device", "workers", "cache", "cache_dir", "amp", "broken_images")
 """Training settings that say where a training runs, or what becomes of a damaged data set, rather than what it is; they
@@ -156,6 +159,12 @@ class SweepStudy:
     def must_wait(self) -> bool:
         """Whether the next trial cannot be drawn yet: its stage starts from the best of what still trains."""
         return bool(self._stages) and must_wait(self._stages, self.trials())
+
+    def exhausted(self) -> bool:
+        """Whether nothing waits and the samplers have nothing more to suggest, as at the end of a grid."""
+        if self._storage.history.count(TrialState.WAITING):
+            return False
+        return isinstance(self.study.sampler, PortfolioSampler) and self.study.sampler.exhausted(self._drawn)
 
     def draw(self) -> FrozenTrial:
         """Start a trial: the one that waits, or a new one from the sampler, which the study gets whole or not at all.

@@ -25,14 +25,13 @@ from search.known.marks import is_result
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
-from search.study import SweepStudy, load_study
+from search.study import TARGET, SweepStudy, load_study
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
 
 _RESUMABLE = (DataMissingError, ImageError)
 """Errors of the input that leave a sweep to go on with, because it was right when the sweep began."""
-_TARGET = "target"  # attribute of the study: the trials that it shall have, extensions included
 
 
 def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = None) -> SweepResult:
@@ -62,7 +61,7 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
         for name, text in config.files().items():
             write_text(sweep.run_dir / name, text)
         study = sweep.open(me, new=True)
-        study.study.set_user_attr(_TARGET, config.trials)
+        study.study.set_user_attr(TARGET, config.trials)
         try:
             _start_from(sweep, study, options)
             return drive(sweep, study, config.trials, options)
@@ -109,7 +108,7 @@ def resume_sweep(
     with driver(run_dir, join=join) as me, quiet_optuna():
         study = sweep.open(me, new=False)
         _start_from(sweep, study, options)  # what a kill kept from being brought in
-        target = study.study.user_attrs.get(_TARGET, sweep.config.trials) + (trials or 0)
+        target = study.study.user_attrs.get(TARGET, sweep.config.trials) + (trials or 0)
         if budget:
             write_text(run_dir / SWEEP_YAML, sweep.config.files()[SWEEP_YAML])
         if study.started() >= target and not study.held():
@@ -119,7 +118,7 @@ def resume_sweep(
             return conclude(sweep, study, interrupted=False, ended=ended)
         with runtime.ray_runtime(options.address):
             check_machines(sweep, options)
-            study.study.set_user_attr(_TARGET, target)
+            study.study.set_user_attr(TARGET, target)
             return drive(sweep, study, target, options)
 
 

@@ -1,7 +1,8 @@
-"""Which finished trials can be parents, and how trials that ended at different epochs are compared."""
+"""Which trials can be parents, and how trials that stand at different epochs are compared."""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +12,10 @@ from typing import Any
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from search.samplers.keys import PAUSED_KEY
+
 PARENT_STATES = (TrialState.COMPLETE, TrialState.PRUNED)
-"""Trials in these states can be parents; a paused trial is one as soon as the study shows it as PRUNED."""
+"""Trials in these states have ended with a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,29 @@ class Individual:
     distributions: Mapping[str, BaseDistribution]
 
 
+def stands(trial: FrozenTrial) -> bool:
+    """Whether the trial stands still with a value: it ended, or it is paused at a rung (DESIGN.md, decision 5)."""
+    if trial.state == TrialState.RUNNING:
+        return trial.user_attrs.get(PAUSED_KEY) is not None
+    return trial.state in PARENT_STATES
+
+
+def as_complete(trial: FrozenTrial, value: float) -> FrozenTrial:
+    """Return a copy that ended with ``value``, for a sampler that takes no other; the original is as it was."""
+    shown = copy.copy(trial)
+    shown.state, shown.value = TrialState.COMPLETE, value
+    return shown
+
+
 def ranked(trials: Iterable[FrozenTrial], n: int, *, maximize: bool) -> list[Individual]:
     """Return the comparable trials, best first, the older one first among equals.
 
-    Trials that all ended at the same step (or report no steps) are compared by their final values. Otherwise
+    Trials that all stand at the same step (or report no steps) are compared by their final values. Otherwise
     the rung of comparison is the highest step that at least ``n`` trials reached, each trial counts with its
     value there, and trials that did not reach it are left out. Trials that diverged are never parents.
 
     Args:
-        trials: Trials in ``PARENT_STATES``.
+        trials: Trials of which :func:`stands` is true.
         n: How many parents are wanted.
         maximize: Direction of the study.
 
@@ -99,14 +116,14 @@ def reached_every_rung(trial: FrozenTrial) -> bool:
 
 
 def final_value(trial: FrozenTrial) -> float | None:
-    """Return what the trial was told with, or its last report where it was pruned without a value."""
+    """Return what the trial was told with, or its last report where it was pruned without a value or is paused."""
     if trial.value is not None or trial.last_step is None:
         return trial.value
     return trial.intermediate_values[trial.last_step]
 
 
 def sound(trial: FrozenTrial) -> bool:
-    """Whether the trial ended with finite numbers: NaN and inf mean that it diverged."""
+    """Whether the trial stands with finite numbers: NaN and inf mean that it diverged."""
     value = final_value(trial)
     reported = trial.intermediate_values
     last = reported[max(reported)] if reported else 0.0

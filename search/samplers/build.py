@@ -3,132 +3,67 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Mapping
-from typing import Any, Literal
+from difflib import get_close_matches
+from typing import Any
 
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
-from pydantic import Field, ValidationError, field_validator
+from optuna.samplers import BaseSampler
+from pydantic import Field, SerializeAsAny, ValidationError, create_model, field_validator
 
 from data_prep.errors import InputError
 from data_prep.validation import FrozenModel, describe
 from search.priors import Prior
-from search.samplers._bounded import BoundedView
+from search.samplers import optuna_members
 from search.samplers._rng import derived_seed
-from search.samplers._selection import ParentRule
-from search.samplers.allocation import Allocation, EvenAllocation
-from search.samplers.genetic import GeneticSampler
-from search.samplers.history import PausedAs
+from search.samplers.allocation import AllocationName, CreditOptions, allocation
+from search.samplers.members import MEMBERS, GAOptions, MemberOptions, Setting, TPEOptions
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import STRENGTH, PriorSampler
-from search.samplers.seeded import TrialSeededSampler
-from search.samplers.several import FrontSampler, NSGAOptions, gaussian_process, nsga
-from search.samplers.views import SharedView, ViewSampler
+from search.samplers.several import FrontSampler
 from search.space import Space
 
-WITHOUT_PRIOR = ("ga", "grid")
+FINITE = ("grid", "BruteForceSampler")
+"""Members that come to an end."""
+WITHOUT_PRIOR = ("ga", *FINITE)
 """Members that priors do not reach: the GA starts from the default anyway, and a grid is complete or no grid."""
 
-
-class GAOptions(FrozenModel):
-    """Options of the member ``ga``: YOLOv5's classic scheme (``GeneticSampler``)."""
-
-    n_parents: int = Field(default=5, ge=1)
-    """How many of the best trials can be parents."""
-    parent: ParentRule = "single"
-    """``single`` draws one parent by weight, ``weighted`` takes their weighted mean."""
-
-
-class TPEOptions(FrozenModel):
-    """Options of the member ``tpe``: Optuna's Tree-structured Parzen Estimator."""
-
-    n_startup_trials: int = Field(default=10, ge=0)
-    """Random until so many trials of the study have finished, whoever suggested them; Optuna's default."""
-    n_ei_candidates: int = Field(default=24, ge=1)
-    """Candidates per suggestion; Optuna's default."""
-    multivariate: bool = True
-    """Model parameters jointly; Optuna's default for one objective since 5.0 (False before)."""
-    group: bool = False
-    """Model the branches of a conditional space apart; Optuna calls it experimental."""
-    constant_liar: bool = True
-    """Keep away from what is running; Optuna's default since 5.0 (False before). Sweeps run in parallel."""
-    max_trials: int = Field(default=300, ge=1)
-    """Most trials that are modelled, 266 at least: the best 25 and a fixed sample of all others; see decision 25."""
-    paused_as: PausedAs = "running"
-    """What trials that wait at a rung are to it: ``running``, which it keeps away from, or ``pruned`` there."""
-
-
-class RandomOptions(FrozenModel):
-    """The member ``random`` has no options."""
-
-
-class QMCOptions(FrozenModel):
-    """Options of the member ``qmc``: a low-discrepancy sequence, more even than random."""
-
-    qmc_type: Literal["sobol", "halton"] = "sobol"
-    """The sequence; Optuna's default."""
-    scramble: bool = True
-    """Shuffle it by the seed; Optuna's default is False, with which every sweep gets the same points."""
-
-
-class GPOptions(FrozenModel):
-    """Options of the member ``gp``."""
-
-    n_startup_trials: int = Field(default=10, ge=1)
-    """Random until so many trials are COMPLETE; Optuna's default."""
-
-
-class MemberOptions(FrozenModel):
-    """Which samplers take part; a member is there if it is named."""
-
-    ga: GAOptions | None = None
-    """YOLOv5's genetic algorithm."""
-    tpe: TPEOptions | None = None
-    """Optuna's TPE."""
-    random: RandomOptions | None = None
-    """Uniform random search."""
-    qmc: QMCOptions | None = None
-    """Quasi-random search."""
-    nsga2: NSGAOptions | None = None
-    """Optuna's NSGA-II, for several goals."""
-    nsga3: NSGAOptions | None = None
-    """Optuna's NSGA-III, for several goals."""
-    gp: GPOptions | None = None
-    """Optuna's Gaussian process."""
+_Named = create_model(  # type: ignore[call-overload]  # the fields are known when this runs
+    "_Named", __base__=FrozenModel, **{name: (options | None, None) for name, options in MEMBERS.items()}
+)
 
 
 class SamplerConfig(FrozenModel):
     """The ``sampler`` part of a sweep's configuration."""
 
-    members: MemberOptions = MemberOptions(ga=GAOptions(), tpe=TPEOptions())
+    members: dict[str, SerializeAsAny[MemberOptions]] = Field(
+        default_factory=lambda: {"ga": GAOptions(), "tpe": TPEOptions()}
+    )
     """Members with their options; a plain list of names takes the defaults."""
-    allocation: Literal["even"] = "even"
+    allocation: AllocationName = "even"
     """Who suggests the next trial."""
+    credit: CreditOptions = CreditOptions()
+    """Options of the allocation ``credit``."""
     prior_strength: float = Field(default=STRENGTH, ge=0, allow_inf_nan=False)
     """How many trials the priors of the space are worth, 0 = they are not used; the GA starts from the default."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The members that are named."""
-        return tuple(n for n in MemberOptions.model_fields if getattr(self.members, n) is not None)
+        return tuple(self.members)
 
     @field_validator("members", mode="before")
     @classmethod
-    def _accept_names(cls, members: Any) -> Any:  # noqa: ANN401 - whatever stands in the YAML
+    def _read_members(cls, members: Any) -> Any:  # noqa: ANN401 - whatever stands in the YAML
         """Take ``[ga, tpe]`` for ``{ga: {}, tpe: {}}``, and an empty entry (``ga:``) for defaults."""
         if isinstance(members, list | tuple):
-            return {str(name): {} for name in members}
-        if isinstance(members, Mapping):
-            return {name: {} if options is None else options for name, options in members.items()}
-        return members
-
-    @field_validator("members")
-    @classmethod
-    def _check_members(cls, members: MemberOptions) -> MemberOptions:
-        if not members.model_fields_set:
-            raise ValueError(f"no sampler is named: choose from {', '.join(MemberOptions.model_fields)}")
-        return members
+            members = {str(name): {} for name in members}
+        if not isinstance(members, Mapping):
+            return members
+        given = {name: {} if options is None else options for name, options in members.items()}
+        _check_names(given)
+        named = _Named.model_validate(given)
+        # In the order of the registry: which of two lists of the same names is given makes no difference.
+        return {name: getattr(named, name) for name in MEMBERS if name in named.model_fields_set}
 
 
 def build_sampler(
@@ -146,10 +81,10 @@ def build_sampler(
     what the others draw.
 
     Args:
-        config: ``{"members": ["ga", "tpe"] or {"ga": {options}, ...}, "allocation": "even"}``.
-        space: Gains and defaults of the GA come from here.
+        config: ``{"members": ["ga", "tpe"] or {"ga": {options}, ...}, "allocation": "even" or "credit"}``.
+        space: What is searched; gains and defaults of the GA come from here.
         seed: Whole number from 0 up.
-        defaults: Where the GA starts instead, such as ``space.starts(base)``.
+        defaults: Where GA and CMA-ES start instead, such as ``space.starts(base)``.
         priors: What is believed beforehand, such as ``space.priors(defaults)``; all members but those in
             ``WITHOUT_PRIOR`` draw from it at first.
         several_goals: Whether the study has more than one.
@@ -159,44 +94,21 @@ def build_sampler(
     """
     if not isinstance(config, SamplerConfig):
         config = _validated(config)
-    named = {name: getattr(config.members, name) for name in config.members.model_fields_set}
     start = space.defaults() if defaults is None else defaults
-    believes = functools.partial(_with_prior, config, seed, priors or {})
+    searched = {name: d for name, d in space.distributions().items() if name in space.gains()}
+    setting = functools.partial(
+        Setting, distributions=searched, gains=space.gains(), start=start, several_goals=several_goals
+    )
     members = {
-        name: believes(name, _member(name, named[name], space.gains(), start, derived_seed(seed, name)))
-        for name in MemberOptions.model_fields  # the order of the class: that of a set differs between processes
-        if named.get(name) is not None
+        name: _with_prior(
+            config, seed, priors or {}, name, _member(name, options, setting(seed=derived_seed(seed, name)))
+        )
+        for name, options in config.members.items()
     }
     if several_goals:
         ((name, sampler),) = members.items()
         return FrontSampler(name, sampler, seed=seed)
-    return PortfolioSampler(members, seed=seed, allocation=_allocation(config.allocation))
-
-
-def _member(
-    name: str, options: FrozenModel, gains: Mapping[str, float], defaults: Mapping[str, Any], seed: int
-) -> BaseSampler:
-    match options:
-        case GAOptions():
-            return GeneticSampler(seed=seed, gains=gains, defaults=defaults, **options.model_dump())
-        case TPEOptions():
-            seen = functools.partial(
-                BoundedView,
-                bound=options.max_trials,
-                paused=options.paused_as,
-                fewest_ended=options.n_startup_trials,
-            )
-            return TrialSeededSampler(functools.partial(_tpe, options, SharedView(seen)), seed=seed)
-        case QMCOptions():
-            # Its place in the sequence stands in the study, so it repeats without TrialSeededSampler; the first
-            # point is random. A space that was extended makes it sample independently, which needs no warning.
-            return _qmc(options, seed)
-        case NSGAOptions():
-            return nsga(NSGAIISampler if name == "nsga2" else NSGAIIISampler, options, seed)
-        case GPOptions():
-            return gaussian_process(options.n_startup_trials, seed)
-        case _:
-            return TrialSeededSampler(RandomSampler, seed=seed)
+    return PortfolioSampler(members, seed=seed, allocation=allocation(config.allocation, config.credit))
 
 
 def _with_prior(
@@ -207,26 +119,29 @@ def _with_prior(
     return PriorSampler(member, priors, strength=config.prior_strength, seed=derived_seed(seed, name, "prior"))
 
 
-def _tpe(options: TPEOptions, view: SharedView, seed: int) -> ViewSampler:
-    with warnings.catch_warnings():
-        # ``group`` is announced as experimental with each instance, and here each trial makes one.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return ViewSampler(TPESampler(seed=seed, **options.model_dump(exclude={"max_trials", "paused_as"})), view)
+def _member(name: str, options: MemberOptions, setting: Setting) -> BaseSampler:
+    try:
+        return options.build(setting)
+    except (ValueError, InputError) as error:
+        raise InputError(f"sampler.members.{name}: {str(error).rstrip('.')}.") from error
 
 
-def _qmc(options: QMCOptions, seed: int) -> QMCSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # Optuna calls the whole sampler so
-        return QMCSampler(
-            **options.model_dump(),
-            seed=seed,
-            independent_sampler=TrialSeededSampler(RandomSampler, seed=seed),
-            warn_independent_sampling=False,
-        )
-
-
-def _allocation(name: Literal["even"]) -> Allocation:
-    return {"even": EvenAllocation}[name]()
+def _check_names(members: Mapping[Any, Any]) -> None:
+    """Refuse names that are no members and options that a member has not, with those that are there."""
+    if not members:
+        raise ValueError(f"no sampler is named: choose from {', '.join(MEMBERS)}")
+    for name, options in members.items():
+        if name in optuna_members.REFUSED:
+            raise ValueError(f"{name} is no member: {optuna_members.REFUSED[name]}")
+        if name not in MEMBERS:
+            near = get_close_matches(str(name), MEMBERS, n=1)
+            hint = f"did you mean `{near[0]}`? " if near else ""
+            raise ValueError(f"there is no sampler {name!r}: {hint}choose from {', '.join(MEMBERS)}")
+        known = MEMBERS[name].model_fields
+        strange = [key for key in options if key not in known] if isinstance(options, Mapping) else []
+        if strange:
+            has = f"choose from {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"{name} has no option `{strange[0]}`: {has}")
 
 
 def _validated(config: Mapping[str, Any]) -> SamplerConfig:

@@ -16,7 +16,7 @@ from data_prep.errors import InputError
 from search.samplers._genes import Gene, contains
 from search.samplers._mutation import mutate, mutate_once
 from search.samplers._parents_view import ParentsView
-from search.samplers._population import PARENT_STATES, Individual, ranked
+from search.samplers._population import Individual, ranked, stands
 from search.samplers._rng import base_seed, derived_seed, generator, trial_keys
 from search.samplers._selection import ParentRule, chosen, parent_genes
 from search.samplers.views import SharedView
@@ -26,10 +26,11 @@ class GeneticSampler(BaseSampler):
     """Takes one of the best trials (or their weighted mean) and multiplies its genes by factors near 1.
 
     The scheme of YOLOv5's ``train.py --evolve``, on any single-objective Optuna study, without generations: each
-    suggestion starts from the trials that are finished at that moment, whoever suggested them.
+    suggestion starts from the trials that stand at that moment, whoever suggested them.
 
-    - Parents are COMPLETE and PRUNED trials. The best ``n_parents`` are kept; trials that ended at different steps
-      are compared at the highest step that at least ``n_parents`` of them reached.
+    - Parents are COMPLETE and PRUNED trials, and RUNNING ones that are paused at a rung (user attribute ``paused``).
+      The best ``n_parents`` are kept; trials that stand at different steps are compared at the highest step that at
+      least ``n_parents`` of them reached, each by its value there. What trains is no parent.
     - Floats are rounded to 5 decimals and clipped, as in YOLOv5 (to 5 significant digits where 5 decimals would
       flatten the range). Ints and floats with a step go to a neighbouring legal value by lot. A categorical takes
       another choice with probability 0.16 * gain.
@@ -147,8 +148,8 @@ class GeneticSampler(BaseSampler):
         self, study: Study, trials: Sequence[FrozenTrial], space: Mapping[str, BaseDistribution] | None = None
     ) -> list[Individual]:
         """Return the best ``n_parents`` trials, of those with a legal value for all of ``space`` if it is given."""
-        finished = [trial for trial in trials if trial.state in PARENT_STATES]
-        individuals = ranked(finished, self._n_parents, maximize=study.direction == StudyDirection.MAXIMIZE)
+        standing = [trial for trial in trials if stands(trial)]
+        individuals = ranked(standing, self._n_parents, maximize=study.direction == StudyDirection.MAXIMIZE)
         if space is not None:
             individuals = [individual for individual in individuals if _has(individual, space)]
         return individuals[: self._n_parents]

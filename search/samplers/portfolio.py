@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from search.samplers._rng import base_seed
 from search.samplers.allocation import Allocation, EvenAllocation
+from search.samplers.finite import is_exhausted
 from search.samplers.keys import AUTHOR_KEY
 
 
@@ -21,7 +22,8 @@ class PortfolioSampler(BaseSampler):
 
     The author of a trial is drawn once, before the trial's first parameter, and stored with it as the user
     attribute ``sampler``. An author that is already there (a restart, an enqueued trial) stays. Members read
-    the whole study, so each learns from the others' trials as far as it can.
+    the whole study, so each learns from the others' trials as far as it can. A member that has nothing more to
+    suggest (a grid) is left out, unless no other has.
 
     Args:
         members: Samplers by name, in order; any Optuna sampler.
@@ -61,10 +63,14 @@ class PortfolioSampler(BaseSampler):
         stored = trial.user_attrs.get(AUTHOR_KEY)
         if stored in self._members:
             return str(stored)
-        name = self._allocation.author(tuple(self._members), study, trial.number, self._seed)
+        name = self._allocation.author(self._open(study), study, trial.number, self._seed)
         if name not in self._members:
             raise InputError(f"The allocation chose {name!r}, but the members are {', '.join(self._members)}.")
         return name
+
+    def exhausted(self, study: Study) -> bool:
+        """Whether no member has anything more to suggest; asked for more, they begin again."""
+        return all(is_exhausted(member, study) for member in self._members.values())
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Draw and store the author, then let it prepare itself."""
@@ -113,6 +119,11 @@ class PortfolioSampler(BaseSampler):
         """Reseed every member; the draw of authors needs none, it comes from the trial's number."""
         for member in self._members.values():
             member.reseed_rng()
+
+    def _open(self, study: Study) -> tuple[str, ...]:
+        """Return the members to choose from, in their order."""
+        with_more = tuple(name for name, member in self._members.items() if not is_exhausted(member, study))
+        return with_more or tuple(self._members)
 
     def _author(self, study: Study, trial: FrozenTrial) -> BaseSampler:
         return self._members[self.author_of(study, trial)]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers._rng import base_seed, derived_seed, trial_keys
+from search.samplers.finite import is_exhausted
 
 
 class TrialSeededSampler(BaseSampler):
@@ -20,7 +21,8 @@ class TrialSeededSampler(BaseSampler):
     again: a resumed sweep would draw its first random trials a second time. Here a trial's numbers
     depend on the trial alone, in whatever process it is suggested.
 
-    For samplers that read all else from the study (TPE, random), not for those that keep a model (CMA-ES).
+    For samplers that read all else from the study: of Optuna's, all do. CMA-ES and NSGA-II keep what they learn among
+    the system attributes of trials and study; what the Gaussian process remembers of its last fit only saves time.
 
     Args:
         make: Builds the sampler from a seed; picklable, if this sampler is to be.
@@ -55,6 +57,18 @@ class TrialSeededSampler(BaseSampler):
         """Ask a fresh sampler; the name is in its seed, or all parameters of a trial would get one number."""
         sampler = self._fresh(trial, param_name)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Tell a fresh sampler."""
+        self._fresh(trial).before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tell a fresh sampler."""
+        self._fresh(trial).after_trial(study, trial, state, values)
+
+    def exhausted(self, study: Study) -> bool:
+        """Whether the sampler has nothing more to suggest."""
+        return is_exhausted(self._make(self._seed % 2**32), study)
 
     def reseed_rng(self) -> None:
         """Do nothing: no two trials share a number, so parallel workers never share a seed."""

@@ -276,7 +276,7 @@ def test_a_sweep_that_was_cut_off_is_said_to_go_on_with_resume(cli: Cli, files: 
         ("train.epochs=many", [r"`epochs` \(='many'\)", "valid integer"]),
         ("train.nonsense=1", ["train.nonsense is no training setting", "image_size"]),
         ("train.model=yolov99", ["yolov99", "yolov5n"]),
-        ("sampler.members=[magic]", [r"unknown key `sampler\.members\.magic`"]),
+        ("sampler.members=[magic]", [r"no sampler 'magic'", "tpe"]),
         ("scheduler.grace_period=99", ["grace_period is 99", "train.epochs", "make it smaller"]),
         ("data=nowhere/data.yaml", ["data: there is no file", "nowhere/data.yaml", "correct the path"]),
         ("space=nowhere.yaml", ["space: there is no file", r"nowhere\.yaml"]),

@@ -310,3 +310,18 @@ def test_crashes_beside_working_trials_do_not(files: SweepFiles) -> None:
 def test_metrics_are_what_the_trainable_reported(files: SweepFiles) -> None:
     result = step(3, 0.5, hostname="x", time_since_restore=3.0, lr=0.1, best=True, val_obj_loss=math.inf)
     assert metrics_of(result) == {"fitness": 0.5, "map50": 0.5, "per_class/cow/map50": 0.1, "lr": 0.1}
+
+
+def test_a_grid_at_its_end_ends_the_sweep_and_waiting_trials_come_first(files: SweepFiles) -> None:
+    searcher, study = build(files, sampler={"members": {"grid": {"points": 2}}}, trials=50)
+    for number in range(6):  # the default, 2 x 2 points, and one that was enqueued
+        if number == 5:
+            assert study.exhausted()
+            study.study.enqueue_trial({"lr0": 0.5, "momentum": 0.5})
+        assert not study.exhausted()
+        config = searcher.suggest(f"ray{number}")
+        assert isinstance(config, dict)
+        assert config["trial_number"] == number
+    assert study.exhausted()
+    assert searcher.suggest("ray6") == Searcher.FINISHED
+    assert len({tuple(trial.params.values()) for trial in study.trials()}) == 6

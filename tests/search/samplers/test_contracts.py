@@ -13,7 +13,14 @@ from optuna.testing.pytest_samplers import (
 )
 
 from search.priors import Prior
-from search.samplers import GeneticSampler, PortfolioSampler, PriorSampler, StagedSampler, TrialSeededSampler
+from search.samplers import (
+    CreditAllocation,
+    GeneticSampler,
+    PortfolioSampler,
+    PriorSampler,
+    StagedSampler,
+    TrialSeededSampler,
+)
 from search.samplers.build import build_sampler
 from search.samplers.stages import Stage
 from search.space import load_space
@@ -25,8 +32,9 @@ def _tpe(seed: int) -> TPESampler:
     return TPESampler(seed=seed, n_startup_trials=1)
 
 
-def _built() -> BaseSampler:
-    return build_sampler({"members": ["ga", "tpe", "random", "qmc"]}, load_space("configs/spaces/yolov5.yaml"), 0)
+def _built(*members: str, allocation: str = "even") -> BaseSampler:
+    space = load_space("configs/spaces/lr_momentum.yaml")
+    return build_sampler({"members": members, "allocation": allocation}, space, 0)
 
 
 class TestGenetic(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
@@ -47,17 +55,28 @@ class TestPortfolio(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySam
         params=[
             lambda: PortfolioSampler({"ga": GeneticSampler(seed=0), "tpe": TPESampler(seed=1)}, seed=2),
             lambda: PortfolioSampler({"ga": GeneticSampler(), "random": RandomSampler()}),
+            lambda: PortfolioSampler(
+                {"ga": GeneticSampler(seed=0), "nsga2": NSGAIISampler(seed=1), "random": RandomSampler(seed=2)},
+                seed=3,
+                allocation=CreditAllocation(half_life=5),
+            ),
         ],
-        ids=["ga+tpe", "ga+random"],
+        ids=["ga+tpe", "ga+random", "ga+nsga2+random by credit"],
     )
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
         return request.param
 
 
 class TestBuiltPortfolio(BasicSamplerTestCase, SingleOnlySamplerTestCase):
-    @pytest.fixture
-    def sampler(self) -> Callable[[], BaseSampler]:
-        return _built
+    @pytest.fixture(
+        params=[
+            lambda: _built("ga", "tpe", "random", "qmc"),
+            lambda: _built("ga", "cmaes", "grid", "NSGAIISampler", allocation="credit"),
+        ],
+        ids=["four", "four others by credit"],
+    )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
 
 
 class TestTrialSeeded(BasicSamplerTestCase, RelativeSamplerTestCase):

@@ -19,7 +19,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState
 
 from data_prep.errors import InputError
-from search.samplers import GeneticSampler
+from search.samplers import PAUSED_KEY, GeneticSampler
 from search.samplers._genes import contains
 from search.space import load_space
 from tests.search.samplers.studies import finished, next_trial, study_of
@@ -178,6 +178,16 @@ def test_pruned_trials_are_parents_and_failed_ones_are_not() -> None:
         finished({"x": 1.0}, space, state=TrialState.FAIL),
         sampler=GeneticSampler(seed=0),
     )
+    assert all(study.ask(space).params["x"] > 20 for _ in range(20))
+
+
+def test_paused_trials_are_parents_and_training_ones_are_not() -> None:
+    space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 100)}
+    paused = finished({"x": 80.0}, space, steps={1: 0.5}, state=TrialState.RUNNING)
+    paused.set_user_attr(PAUSED_KEY, 1)
+    promoted = finished({"x": 1.0}, space, steps={1: 0.9}, state=TrialState.RUNNING)
+    promoted.set_user_attr(PAUSED_KEY, None)
+    study = study_of(paused, promoted, sampler=GeneticSampler(seed=0))
     assert all(study.ask(space).params["x"] > 20 for _ in range(20))
 
 

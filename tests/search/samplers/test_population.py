@@ -8,7 +8,8 @@ import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from search.samplers._population import ranked
+from search.samplers import PAUSED_KEY
+from search.samplers._population import ranked, stands
 from tests.search.samplers.studies import finished, study_of
 
 SPACE: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 100)}
@@ -102,3 +103,26 @@ def test_a_gap_at_the_rung_is_no_value() -> None:
 
 def test_nobody_is_no_parent() -> None:
     assert _ranking() == []
+
+
+def _running(steps: Mapping[int, float], paused: int | None = None) -> FrozenTrial:
+    trial = finished({"x": 1.0}, SPACE, None, steps, TrialState.RUNNING)
+    if steps:
+        trial.set_user_attr(PAUSED_KEY, paused)
+    return trial
+
+
+def test_paused_trials_stand_and_training_ones_do_not() -> None:
+    assert stands(_running({1: 0.5}, paused=1))
+    assert stands(_complete({1: 0.5}))
+    assert stands(_pruned({1: 0.5}))
+    assert not stands(_running({1: 0.5}))  # it was promoted: the attribute is None
+    assert not stands(_running({}))
+    assert not stands(finished({"x": 1.0}, SPACE, None, {1: 0.5}, TrialState.FAIL))
+
+
+def test_a_paused_trial_is_ranked_by_its_value_at_the_rung_like_any_other() -> None:
+    paused = [_running({1: 0.1, 3: 0.8}, paused=3), _running({1: 0.9}, paused=1)]
+    assert _ranking(*paused, _complete({1: 0.2, 3: 0.3, 9: 0.4}), n=2) == [(0, 0.8), (2, 0.3)]
+    assert _ranking(*paused, _complete({1: 0.2, 3: 0.3, 9: 0.4}), n=3) == [(1, 0.9), (2, 0.2), (0, 0.1)]
+    assert _ranking(_running({1: NAN}, paused=1), _complete({1: 0.1}), n=1) == [(1, 0.1)]
