@@ -5,6 +5,7 @@ A new sampler gets a file here and a name in ``build.py``; a new operator of the
 
 from search.samplers.allocation import Allocation, EvenAllocation
 from search.samplers.build import SamplerConfig, build_sampler
+from search.samplers.curve_gp import CurveGPSampler
 from search.samplers.genetic import GeneticSampler
 from search.samplers.keys import AUTHOR_KEY, FROM_PRIOR_KEY, PAUSED_KEY, STAGE_KEY
 from search.samplers.portfolio import PortfolioSampler
@@ -18,6 +19,7 @@ __all__ = [
     "PAUSED_KEY",
     "STAGE_KEY",
     "Allocation",
+    "CurveGPSampler",
     "EvenAllocation",
     "GeneticSampler",
     "PortfolioSampler",

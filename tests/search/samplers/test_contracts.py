@@ -13,7 +13,14 @@ from optuna.testing.pytest_samplers import (
 )
 
 from search.priors import Prior
-from search.samplers import GeneticSampler, PortfolioSampler, PriorSampler, StagedSampler, TrialSeededSampler
+from search.samplers import (
+    CurveGPSampler,
+    GeneticSampler,
+    PortfolioSampler,
+    PriorSampler,
+    StagedSampler,
+    TrialSeededSampler,
+)
 from search.samplers.build import build_sampler
 from search.samplers.stages import Stage
 from search.space import load_space
@@ -58,6 +65,14 @@ class TestBuiltPortfolio(BasicSamplerTestCase, SingleOnlySamplerTestCase):
     @pytest.fixture
     def sampler(self) -> Callable[[], BaseSampler]:
         return _built
+
+
+class TestCurveGP(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(
+        params=[lambda: CurveGPSampler(seed=0, n_startup_trials=1, iterations=5)], ids=["at once"]
+    )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
 
 
 class TestTrialSeeded(BasicSamplerTestCase, RelativeSamplerTestCase):
