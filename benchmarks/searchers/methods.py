@@ -50,7 +50,7 @@ PEERS: dict[str, Make] = {
     "random": lambda start, seed, budget: evolve.Random(start, seed),
     "one_epoch_first": lambda start, seed, budget: evolve.OneEpochFirst(start, seed),
     "ray_optuna_asha": lambda start, seed, budget: peers.RayOptuna(start, seed),
-    "ray_optuna_asha_2_3": lambda start, seed, budget: peers.RayOptuna(start, seed, 2, 3),
+    "ray_optuna_asha_3_3": lambda start, seed, budget: peers.RayOptuna(start, seed, 3, 3),
     "optuna_tpe_hyperband": lambda start, seed, budget: peers.OptunaStudy(
         TPESampler(seed=seed), HyperbandPruner(1, EPOCHS, 3), start
     ),

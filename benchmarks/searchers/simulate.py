@@ -34,6 +34,7 @@ class Trace:
 
     epochs: list[int] = field(default_factory=list)
     regrets: list[float] = field(default_factory=list)
+    picks: list[Hyp] = field(default_factory=list)
     trials: int = 0
     finished: int = 0
     best_seen: float = float("inf")
@@ -80,6 +81,7 @@ def simulate(searcher: Searcher, world: Surrogate, *, seed: int, slots: int, bud
             favourite = picked
             trace.epochs.append(used)
             trace.regrets.append(best - world.quality(picked))
+            trace.picks.append(picked)
     return trace
 
 

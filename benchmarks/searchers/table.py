@@ -35,7 +35,7 @@ def main() -> None:
     aims = [
         aim(runs, arguments.ours, peer, start, slots)
         for start, slots in sorted({key[:2] for key in runs})
-        for peer in ("classic", "ray_optuna_asha", "ray_optuna_asha_2_3", "optuna_tpe_hyperband")
+        for peer in ("classic", "ray_optuna_asha", "ray_optuna_asha_3_3", "optuna_tpe_hyperband")
         if (start, slots, peer) in runs and (start, slots, arguments.ours) in runs
     ]
     if arguments.plot:
