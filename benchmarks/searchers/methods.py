@@ -83,6 +83,10 @@ def ga_curve_gp(seed: int, start: Hyp) -> BaseSampler:
     return PortfolioSampler({"ga": ga(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
 
 
+def tpe_curve_gp(seed: int, start: Hyp) -> BaseSampler:
+    return PortfolioSampler({"tpe": tpe(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
+
+
 METHODS |= {
     f"curve_gp_{grace}_{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta)
     for grace in (1, 2, 3, 4, 5)
@@ -94,3 +98,13 @@ METHODS["curve_gp_3_3_it40"] = ours(functools.partial(curve_gp, iterations=40), 
 METHODS["curve_gp_3_3_n300"] = ours(functools.partial(curve_gp, iterations=40, max_values=400), grace_period=3)
 METHODS["curve_gp_3_3_it8"] = ours(functools.partial(curve_gp, iterations=8), grace_period=3)
 METHODS["ga_curve_gp_3_3"] = ours(ga_curve_gp, grace_period=3)
+METHODS["tpe_curve_gp_3_3"] = ours(tpe_curve_gp, grace_period=3)
+METHODS["tpe_pause_3_3"] = ours(tpe, grace_period=3)
+METHODS["tpe_pause_running_3_3"] = ours(tpe, grace_period=3, view="running")
+METHODS |= {
+    f"curve_gp_{grace}_{eta}_start": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
+    for grace in (2, 3, 4, 5)
+    for eta in (2, 3, 4)
+}
+METHODS["tpe_pause_3_3_start"] = ours(tpe, grace_period=3, finish_start=True)
+METHODS["ga_curve_gp_3_3_start"] = ours(ga_curve_gp, grace_period=3, finish_start=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -61,7 +61,8 @@ class Options:
     reduction_factor: float = 3
     start: bool = True
     """Whether trial 0 is the start."""
-    extra: dict[str, Any] = field(default_factory=dict)
+    finish_start: bool = False
+    """Whether trial 0 is trained to its last epoch whatever it is worth at the rungs."""
 
 
 class Ours:
@@ -104,6 +105,9 @@ class Ours:
             self._study.tell(self._trials.pop(number), value)
             return False
         decision = self._rungs.record(number, epoch, value)
+        if decision is Decision.WAIT and number == 0 and self._options.finish_start:
+            self._rungs.promote(number)
+            decision = Decision.GO_ON
         if decision is Decision.WAIT:
             self._trials[number].set_user_attr(PAUSED_KEY, epoch)
             if self._options.view == "pruned":
