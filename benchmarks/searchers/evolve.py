@@ -1,8 +1,9 @@
 """YOLOv5's own two evolutions, in our words, and what needs no library: random search and one epoch first.
 
-``Classic`` is ``--evolve`` of the ``yolov5`` package 7.0.14 (train.py, "Evolve hyperparameters"), ``Population`` that of
-github.com/ultralytics/yolov5 at 5081342 (master of August 2026; the scheme came in 2024). Both train one configuration
-at a time to its last epoch, in a loop that waits for it; with several slots they still use one.
+``classic`` is ``--evolve`` of the ``yolov5`` package 7.0.14 (train.py, "Evolve hyperparameters"), ``population`` that
+of github.com/ultralytics/yolov5 at 5081342 (master of August 2026; the scheme came in 2024), whose fitness is mAP50 and
+here the curves' fitness. Both train one configuration at a time to its last epoch, in a loop that waits for it; with
+several slots they still use one.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def population(start: Hyp, seed: int, *, generations: int, size: int = 50) -> Pr
         done = min(generation / generations, 1.0)
         scores = []
         for person in people:
-            scores.append((yield dict(zip(NAMES, person, strict=True))))
+            score = yield dict(zip(NAMES, person, strict=True))
+            scores.append(score)
         elites = 2 + int(3 * done)
         rounds = max(2, int(min(10, size) - 10 * done))
         chosen = []
@@ -147,6 +149,6 @@ class Random(Sequential):
         self._first = False
         return self._book.add(hyp), hyp
 
-    def report(self, number: int, epoch: int, value: float) -> bool:
+    def report(self, number: int, epoch: int, value: float) -> bool:  # noqa: ARG002 - every searcher hears it
         self._book.note(number, 0.0 if math.isnan(value) else value)
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from optuna.pruners import HyperbandPruner, NopPruner
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
@@ -12,99 +13,110 @@ from benchmarks.searchers import evolve, peers
 from benchmarks.searchers.ours import Options, Ours
 from benchmarks.searchers.simulate import Hyp, Searcher
 from benchmarks.searchers.space import EPOCHS, GAINS
+from search.priors import Prior
 from search.samplers import GeneticSampler, PortfolioSampler, TrialSeededSampler
-from search.samplers.curve_gp import CurveGPSampler
 from search.samplers._rng import derived_seed
+from search.samplers.curve_gp import CurveGPSampler
+from search.samplers.prior import PriorSampler
 
 Make = Callable[[Hyp, int, int], Searcher]
 """Builds a searcher from the hyp that it starts from, a seed, and the budget in epochs."""
+MakeSampler = Callable[[int, Hyp], BaseSampler]
 
 
 def ga(seed: int, start: Hyp) -> BaseSampler:
     return GeneticSampler(seed=derived_seed(seed, "ga"), gains=GAINS, defaults=start)
 
 
-def tpe(seed: int, start: Hyp, **options: object) -> BaseSampler:  # noqa: ARG001 - one signature for all
+def tpe(seed: int, start: Hyp, **options: Any) -> BaseSampler:  # noqa: ARG001 - one signature for all
     chosen = {"multivariate": True, "constant_liar": True, "n_startup_trials": 10, **options}
     make = functools.partial(_tpe, **chosen)
     return TrialSeededSampler(make, seed=derived_seed(seed, "tpe"))
 
 
-def _tpe(seed: int, **options: object) -> BaseSampler:
+def _tpe(seed: int, **options: Any) -> BaseSampler:
     return TPESampler(seed=seed, **options)  # type: ignore[arg-type]
+
+
+def curve_gp(seed: int, start: Hyp, **options: Any) -> BaseSampler:  # noqa: ARG001 - one signature for all
+    return CurveGPSampler(seed=derived_seed(seed, "curve_gp"), **options)
 
 
 def portfolio(seed: int, start: Hyp) -> BaseSampler:
     return PortfolioSampler({"ga": ga(seed, start), "tpe": tpe(seed, start)}, seed=seed)
 
 
-def ours(sampler: Callable[[int, Hyp], BaseSampler], **options: object) -> Make:
+def with_curve_gp(name: str, other: MakeSampler, seed: int, start: Hyp) -> BaseSampler:
+    return PortfolioSampler({name: other(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
+
+
+def believed(sampler: MakeSampler, seed: int, start: Hyp) -> BaseSampler:
+    """A sampler with the product's prior around the start."""
+    priors = {name: Prior(value) for name, value in start.items()}
+    return PriorSampler(sampler(seed, start), priors, seed=derived_seed(seed, "prior"))
+
+
+def ours(sampler: MakeSampler, **options: Any) -> Make:
     return lambda start, seed, budget: Ours(Options(sampler, **options), start, seed)  # noqa: ARG005
 
 
+def alone(make: Callable[[Hyp, int], Searcher]) -> Make:
+    """A method that need not know the budget."""
+    return lambda start, seed, _: make(start, seed)
+
+
+def _population(start: Hyp, seed: int, budget: int) -> Searcher:
+    return evolve.Sequential(evolve.population(start, seed, generations=max(1, budget // (50 * EPOCHS))))
+
+
+def _hyperband(start: Hyp, seed: int) -> Searcher:
+    return peers.OptunaStudy(TPESampler(seed=seed), HyperbandPruner(1, EPOCHS, 3), start)
+
+
+def _gp(start: Hyp, seed: int) -> Searcher:
+    return peers.OptunaStudy(GPSampler(seed=seed, deterministic_objective=False), NopPruner(), start)
+
+
 PEERS: dict[str, Make] = {
-    "classic": lambda start, seed, budget: evolve.Sequential(evolve.classic(start, seed)),
-    "population": lambda start, seed, budget: evolve.Sequential(
-        evolve.population(start, seed, generations=max(1, budget // (50 * EPOCHS)))
-    ),
-    "random": lambda start, seed, budget: evolve.Random(start, seed),
-    "one_epoch_first": lambda start, seed, budget: evolve.OneEpochFirst(start, seed),
-    "ray_optuna_asha": lambda start, seed, budget: peers.RayOptuna(start, seed),
-    "ray_optuna_asha_3_3": lambda start, seed, budget: peers.RayOptuna(start, seed, 3, 3),
-    "optuna_tpe_hyperband": lambda start, seed, budget: peers.OptunaStudy(
-        TPESampler(seed=seed), HyperbandPruner(1, EPOCHS, 3), start
-    ),
-    "optuna_tpe": lambda start, seed, budget: peers.OptunaStudy(TPESampler(seed=seed), NopPruner(), start),
-    "optuna_gp": lambda start, seed, budget: peers.OptunaStudy(
-        GPSampler(seed=seed, deterministic_objective=False), NopPruner(), start
-    ),
-    "syne_asha": lambda start, seed, budget: peers.SyneTune("ASHA", start, seed),
+    "classic": alone(lambda start, seed: evolve.Sequential(evolve.classic(start, seed))),
+    "population": _population,
+    "random": alone(evolve.Random),
+    "one_epoch_first": alone(evolve.OneEpochFirst),
+    "ray_optuna_asha": alone(peers.RayOptuna),
+    "ray_optuna_asha_3_3": alone(functools.partial(peers.RayOptuna, grace_period=3, reduction_factor=3)),
+    "optuna_tpe_hyperband": alone(_hyperband),
+    "optuna_tpe": alone(lambda start, seed: peers.OptunaStudy(TPESampler(seed=seed), NopPruner(), start)),
+    "optuna_gp": alone(_gp),
+    "syne_asha": alone(functools.partial(peers.SyneTune, "ASHA")),
 }
+DEFAULT = {"grace_period": 3, "reduction_factor": 3, "finish_start": True}
 OURS: dict[str, Make] = {
+    "default": ours(curve_gp, **DEFAULT),
+    # what trial 0, the rungs and the ending do to it
+    "default, start judged at rungs": ours(curve_gp, grace_period=3),
+    "default, stop for pause": ours(curve_gp, ending="stop", grace_period=3),
+    "default, no rungs": ours(curve_gp, ending="none"),
+    **{
+        f"default, rungs {grace}/{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
+        for grace, eta in ((1, 3), (1, 4), (2, 3), (4, 3), (5, 2), (3, 2), (3, 4))
+    },
+    # who suggests
+    "default, prior around start": ours(functools.partial(believed, curve_gp), **DEFAULT),
+    "ga + curve_gp": ours(functools.partial(with_curve_gp, "ga", ga), **DEFAULT),
+    "tpe + curve_gp": ours(functools.partial(with_curve_gp, "tpe", tpe), **DEFAULT),
+    "tpe": ours(tpe, **DEFAULT),
+    "tpe, prior around start": ours(functools.partial(believed, tpe), **DEFAULT),
+    "ga": ours(ga, **DEFAULT),
+    "ga + tpe": ours(portfolio, **DEFAULT),
+    # pause against stop, what is told and shown, with TPE and the rungs 2/3 (epochs over eta squared)
     "ga_none": ours(ga, ending="none"),
-    "tpe_none": ours(tpe, ending="none"),
     "ga_pause": ours(ga),
+    "tpe_none": ours(tpe, ending="none"),
     "tpe_pause": ours(tpe),
     "tpe_pause_running": ours(tpe, view="running"),
     "tpe_stop_pruned": ours(tpe, ending="stop"),
     "tpe_stop_complete": ours(tpe, ending="stop", told="complete"),
     "portfolio_pause": ours(portfolio),
     "portfolio_stop": ours(portfolio, ending="stop"),
-    "portfolio_none": ours(portfolio, ending="none"),
 }
 METHODS = PEERS | OURS
-
-
-def curve_gp(seed: int, start: Hyp, **options: object) -> BaseSampler:  # noqa: ARG001
-    return CurveGPSampler(seed=derived_seed(seed, "curve_gp"), **options)
-
-
-def ga_curve_gp(seed: int, start: Hyp) -> BaseSampler:
-    return PortfolioSampler({"ga": ga(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
-
-
-def tpe_curve_gp(seed: int, start: Hyp) -> BaseSampler:
-    return PortfolioSampler({"tpe": tpe(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
-
-
-METHODS |= {
-    f"curve_gp_{grace}_{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta)
-    for grace in (1, 2, 3, 4, 5)
-    for eta in (2, 3, 4)
-}
-METHODS["curve_gp_none"] = ours(curve_gp, ending="none")
-METHODS["curve_gp_stop"] = ours(curve_gp, ending="stop", grace_period=3)
-METHODS["curve_gp_3_3_it40"] = ours(functools.partial(curve_gp, iterations=40), grace_period=3)
-METHODS["curve_gp_3_3_n300"] = ours(functools.partial(curve_gp, iterations=40, max_values=400), grace_period=3)
-METHODS["curve_gp_3_3_it8"] = ours(functools.partial(curve_gp, iterations=8), grace_period=3)
-METHODS["ga_curve_gp_3_3"] = ours(ga_curve_gp, grace_period=3)
-METHODS["tpe_curve_gp_3_3"] = ours(tpe_curve_gp, grace_period=3)
-METHODS["tpe_pause_3_3"] = ours(tpe, grace_period=3)
-METHODS["tpe_pause_running_3_3"] = ours(tpe, grace_period=3, view="running")
-METHODS |= {
-    f"curve_gp_{grace}_{eta}_start": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
-    for grace in (2, 3, 4, 5)
-    for eta in (2, 3, 4)
-}
-METHODS["tpe_pause_3_3_start"] = ours(tpe, grace_period=3, finish_start=True)
-METHODS["ga_curve_gp_3_3_start"] = ours(ga_curve_gp, grace_period=3, finish_start=True)

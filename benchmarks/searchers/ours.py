@@ -7,6 +7,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
@@ -30,7 +31,10 @@ class ViewStorage(InMemoryStorage):
         self.paused: set[int] = set()
 
     def get_all_trials(
-        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+        self,
+        study_id: int,
+        deepcopy: bool = True,  # noqa: ARG002 - nothing here changes a trial
+        states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         trials = super().get_all_trials(study_id, deepcopy=False)
         shown = [_as_pruned(trial) if trial.number in self.paused else trial for trial in trials]
@@ -124,7 +128,7 @@ class Ours:
 
     def _is_stopped(self, epoch: int, value: float) -> bool:
         """Ray's rule: below the cut of what was seen at the rung before."""
-        seen = self._seen[epoch]
-        cut = sorted(seen, reverse=True)[max(math.ceil(len(seen) / self._options.reduction_factor) - 1, 0)] if seen else -math.inf
+        seen, share = self._seen[epoch], 1 - 1 / self._options.reduction_factor
+        cut = float(np.percentile(seen, 100 * share)) if seen else -math.inf
         seen.append(value)
         return value < cut

@@ -2,7 +2,7 @@
 
 - Ray: the real ``OptunaSearch`` and ``ASHAScheduler``; trials are stand-ins that carry what the two read of them.
 - Optuna: real studies; TPE with ``HyperbandPruner``, TPE alone, GP.
-- Syne Tune 0.16.0 (where it is on the path): its ASHA, and what took MOBSTER's place there, ASHA with CQR and with BORE.
+- Syne Tune 0.16.0 (where it is on the path): its ASHA. MOBSTER is gone from that release.
 """
 
 from __future__ import annotations

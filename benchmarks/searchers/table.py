@@ -25,7 +25,7 @@ Runs = dict[tuple[str, int, str], dict[int, np.ndarray]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--ours", default="curve_gp_3_3")
+    parser.add_argument("--ours", default="default")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     runs = load(arguments.runs)
@@ -60,9 +60,11 @@ def load(path: Path) -> Runs:
 def table(runs: Runs, start: str, slots: int) -> str:
     rows = ["| method | seeds | " + " | ".join(f"{epochs} epochs" for epochs in COLUMNS) + " |"]
     rows.append("|---" * (len(COLUMNS) + 2) + "|")
-    found = {method: np.array(list(by_seed.values())) for (s, n, method), by_seed in runs.items() if (s, n) == (start, slots)}
+    found = {
+        method: np.array(list(by_seed.values())) for (s, n, method), by_seed in runs.items() if (s, n) == (start, slots)
+    }
     for method in sorted(found, key=lambda name: np.nanmedian(found[name][:, GRID == 600])):
-        cells = [interval(found[method][:, GRID == epochs][:, 0]) for epochs in COLUMNS]
+        cells = [interval(found[method][:, epochs == GRID][:, 0]) for epochs in COLUMNS]
         rows.append(f"| {method} | {len(found[method])} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -86,7 +88,7 @@ def aim(runs: Runs, ours: str, peer: str, start: str, slots: int) -> dict[str, o
     mine, theirs = (np.array([table_[seed] for seed in seeds]) for table_ in both)
     found: dict[str, object] = {"start": start, "slots": slots, "peer": peer, "seeds": len(seeds)}
     for budget in (600, 1200):
-        goals = theirs[:, GRID == budget][:, 0]
+        goals = theirs[:, budget == GRID][:, 0]
         if np.isnan(goals).any():
             continue
         sampled = [reach(mine[draw], goals[draw]) for draw in draws(len(seeds))]
@@ -94,7 +96,9 @@ def aim(runs: Runs, ours: str, peer: str, start: str, slots: int) -> dict[str, o
         epochs = reach(mine, goals)
         found[f"regret_at_{budget}"] = round(float(np.median(goals)), 4)
         found[f"epochs_for_{budget}"] = epochs if np.isfinite(epochs) else None
-        found[f"share_of_{budget}"] = [round(float(e) / budget, 2) if np.isfinite(e) else None for e in (epochs, low, high)]
+        found[f"share_of_{budget}"] = [
+            round(float(e) / budget, 2) if np.isfinite(e) else None for e in (epochs, low, high)
+        ]
     return found
 
 
@@ -113,7 +117,16 @@ def plot(runs: Runs, ours: str, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    shown = [ours, "tpe_pause", "optuna_tpe_hyperband", "ray_optuna_asha", "random", "classic", "population", "one_epoch_first"]
+    shown = [
+        ours,
+        "tpe_pause",
+        "optuna_tpe_hyperband",
+        "ray_optuna_asha",
+        "random",
+        "classic",
+        "population",
+        "one_epoch_first",
+    ]
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
     for axis, start in zip(axes, ("default", "poor"), strict=True):
         for number, method in enumerate(shown):
@@ -123,7 +136,9 @@ def plot(runs: Runs, ours: str, path: Path) -> None:
             values = np.array(list(by_seed.values()))
             samples = np.median(values[draws(len(values))[:500]], axis=1)
             low, high = np.percentile(samples, [2.5, 97.5], axis=0)
-            line = axis.plot(GRID, np.median(values, axis=0), lw=2 if method == ours else 1, color=f"C{number}", label=method)
+            line = axis.plot(
+                GRID, np.median(values, axis=0), lw=2 if method == ours else 1, color=f"C{number}", label=method
+            )
             axis.fill_between(GRID, low, high, color=line[0].get_color(), alpha=0.12, lw=0)
         axis.set(title=f"from the {start} hyp", xlabel="epochs trained (20 = one full training)", ylim=(0, 0.3))
     axes[0].set_ylabel("regret of the picked hyp")

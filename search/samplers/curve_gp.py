@@ -33,8 +33,8 @@ class CurveGPSampler(BaseSampler):
     - Any space of Optuna's; parameters that not all trials have (conditional ones) are drawn at random.
     - A suggestion costs time with the cube of ``max_values``, not of the length of the study.
 
-    The only state is the seed: each trial's random stream is made from ``(seed, trial.number)``, and the model is fitted
-    anew from what the study says.
+    The only state is the seed: each trial's random stream is made from ``(seed, trial.number)``, and the model is
+    fitted anew from what the study says.
 
     Args:
         seed: Whole number from 0 up; None takes a fresh one.
@@ -61,7 +61,7 @@ class CurveGPSampler(BaseSampler):
         self,
         *,
         seed: int | None = None,
-        n_startup_trials: int = 8,
+        n_startup_trials: int = 4,
         max_values: int = 150,
         iterations: int = 15,
     ) -> None:
@@ -75,7 +75,9 @@ class CurveGPSampler(BaseSampler):
         self._iterations = iterations
 
     def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial  # noqa: ARG002 - Optuna's own signature
+        self,
+        study: Study,
+        trial: FrozenTrial,  # noqa: ARG002 - Optuna's own signature
     ) -> dict[str, BaseDistribution]:
         """Return what all trials with values have in common, without parameters of a single value."""
         self._raise_error_if_multi_objective(study)

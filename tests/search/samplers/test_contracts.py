@@ -68,9 +68,7 @@ class TestBuiltPortfolio(BasicSamplerTestCase, SingleOnlySamplerTestCase):
 
 
 class TestCurveGP(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
-    @pytest.fixture(
-        params=[lambda: CurveGPSampler(seed=0, n_startup_trials=1, iterations=5)], ids=["at once"]
-    )
+    @pytest.fixture(params=[lambda: CurveGPSampler(seed=0, n_startup_trials=1, iterations=5)], ids=["at once"])
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
         return request.param
 

@@ -41,31 +41,31 @@ def _asked(study: optuna.Study, **options: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("state", [TrialState.PRUNED, TrialState.RUNNING])
-def test_it_learns_from_trials_that_never_finished(state: TrialState):
+def test_it_learns_from_trials_that_never_finished(state: TrialState) -> None:
     params = _asked(study_of(*_short(16, state)))
     assert params["x"] == pytest.approx(0.8, abs=0.15)
     assert params["y"] == pytest.approx(0.2, abs=0.15)
 
 
-def test_in_a_study_that_minimizes_it_goes_the_other_way():
+def test_in_a_study_that_minimizes_it_goes_the_other_way() -> None:
     params = _asked(study_of(*_short(16), direction="minimize"))
     assert params["x"] < 0.3
     assert params["y"] > 0.7
 
 
-def test_a_suggestion_depends_on_study_number_and_seed_alone():
+def test_a_suggestion_depends_on_study_number_and_seed_alone() -> None:
     trials = _short(12)
     assert _asked(study_of(*trials)) == _asked(study_of(*trials))
 
 
-def test_trials_in_training_push_the_next_one_away():
+def test_trials_in_training_push_the_next_one_away() -> None:
     study = study_of(*_short(16))
     first = _asked(study)
     second = _asked(study)
     assert max(abs(first[name] - second[name]) for name in SPACE) > 0.01
 
 
-def test_a_region_that_diverged_is_left_alone():
+def test_a_region_that_diverged_is_left_alone() -> None:
     trials = _short(16)
     for x in (0.7, 0.8, 0.9):
         for y in (0.1, 0.2, 0.3):
@@ -76,19 +76,19 @@ def test_a_region_that_diverged_is_left_alone():
     assert not (0.65 < params["x"] < 0.95 and 0.05 < params["y"] < 0.35)
 
 
-def test_a_failure_of_the_machine_says_nothing():
+def test_a_failure_of_the_machine_says_nothing() -> None:
     crashed = finished({"x": 0.8, "y": 0.2}, SPACE, state=TrialState.FAIL)
     assert observed([*_short(4), crashed], SPACE, 100, maximize=True)[-1].trial is not crashed
 
 
-def test_values_count_at_every_rung_and_not_between():
+def test_values_count_at_every_rung_and_not_between() -> None:
     long = finished({"x": 0.1, "y": 0.1}, SPACE, value=0.7, steps=_curve(0.1, 0.1, EPOCHS))
     found = observed([*_short(4), long], SPACE, 100, maximize=True)
     assert [sorted(each.values) for each in found] == [[3], [3], [3], [3], [3, 9]]
     assert found[-1].values[9] == 0.7
 
 
-def test_most_values_are_kept_from_the_best_and_the_newest():
+def test_most_values_are_kept_from_the_best_and_the_newest() -> None:
     trials = _short(16)
     for number, trial in enumerate(trials):
         trial.number = number
@@ -98,17 +98,17 @@ def test_most_values_are_kept_from_the_best_and_the_newest():
     assert kept == sorted([*best, *newest])
 
 
-def test_trials_without_steps_are_compared_by_their_values():
+def test_trials_without_steps_are_compared_by_their_values() -> None:
     trials = [finished({"x": n / 9, "y": 0.5}, SPACE, value=-((n / 9 - 0.3) ** 2)) for n in range(10)]
     assert _asked(study_of(*trials))["x"] == pytest.approx(0.3, abs=0.15)
 
 
-def test_values_that_are_no_numbers_are_no_values():
+def test_values_that_are_no_numbers_are_no_values() -> None:
     trial = finished({"x": 0.1, "y": 0.1}, SPACE, steps={1: 0.2, 3: float("nan")}, state=TrialState.PRUNED)
     assert observed([trial], SPACE, 100, maximize=True) == []
 
 
 @pytest.mark.parametrize("option", ["n_startup_trials", "max_values", "iterations"])
-def test_numbers_below_one_are_refused(option: str):
+def test_numbers_below_one_are_refused(option: str) -> None:
     with pytest.raises(InputError, match=option):
         CurveGPSampler(**{option: 0})

@@ -27,14 +27,14 @@ def _data(n: int, seed: int, times: tuple[int, ...] = (3, 9, 20), noise: float =
     return Observations(features, np.arange(3), time, values)
 
 
-def test_gradient_is_that_of_the_loss():
+def test_gradient_is_that_of_the_loss() -> None:
     model = CurveModel(_data(25, 0, noise=0.1), iterations=2)
     theta = model._theta + 0.1
     numeric = approx_fprime(theta, lambda t: model._loss(t)[0], 1e-6)
     np.testing.assert_allclose(model._loss(theta)[1], numeric, rtol=1e-3, atol=1e-3)
 
 
-def test_gradient_with_choices_is_that_of_the_loss():
+def test_gradient_with_choices_is_that_of_the_loss() -> None:
     encoding = Encoding(SPACE)
     points = encoding.snap(np.random.default_rng(0).random((20, len(SPACE))))
     data = Observations(encoding.features(points), encoding.groups, np.full(20, 4.0), points[:, 0])
@@ -43,7 +43,7 @@ def test_gradient_with_choices_is_that_of_the_loss():
     np.testing.assert_allclose(model._loss(model._theta)[1], numeric, rtol=1e-3, atol=1e-3)
 
 
-def test_at_one_rung_it_predicts_what_scikit_learn_predicts():
+def test_at_one_rung_it_predicts_what_scikit_learn_predicts() -> None:
     data = _data(30, 1, times=(7,), noise=0.05)
     model = CurveModel(data, iterations=10)
     n = 3
@@ -55,7 +55,7 @@ def test_at_one_rung_it_predicts_what_scikit_learn_predicts():
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_early_rungs_teach_what_is_good_at_the_last():
+def test_early_rungs_teach_what_is_good_at_the_last() -> None:
     early = _data(60, 3, times=(3,))
     end = np.array([[0.5, 0.5, 0.5]])
     data = Observations(
@@ -65,7 +65,7 @@ def test_early_rungs_teach_what_is_good_at_the_last():
     assert mean[0] > mean[1] + 0.5
 
 
-def test_what_is_believed_changes_no_mean_and_takes_doubt_away():
+def test_what_is_believed_changes_no_mean_and_takes_doubt_away() -> None:
     model = CurveModel(_data(15, 4, noise=0.1), iterations=10)
     points = np.random.default_rng(5).random((6, 3))
     mean, deviation = model.predict(points)
@@ -76,7 +76,7 @@ def test_what_is_believed_changes_no_mean_and_takes_doubt_away():
     assert (left <= deviation + 1e-9).all()
 
 
-def test_equal_values_and_a_single_one_are_no_error():
+def test_equal_values_and_a_single_one_are_no_error() -> None:
     for values in ([0.3], [0.3, 0.3, 0.3]):
         n = len(values)
         data = Observations(np.eye(3)[:n], np.arange(3), np.ones(n), np.array(values))
@@ -84,19 +84,19 @@ def test_equal_values_and_a_single_one_are_no_error():
 
 
 @pytest.mark.parametrize("mean", [-3.0, -1.2, -0.4, 0.0, 2.0])
-def test_expected_improvement_is_the_integral(mean: float):
+def test_expected_improvement_is_the_integral(mean: float) -> None:
     found = log_improvement(np.array([mean]), np.array([0.7]), 0.1)[0]
     wanted, _ = quad(lambda y: (y - 0.1) * norm.pdf(y, mean, 0.7), 0.1, 0.1 + 12)
     assert math.exp(found) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_expected_improvement_stays_finite_and_ordered_far_below_the_goal():
+def test_expected_improvement_stays_finite_and_ordered_far_below_the_goal() -> None:
     found = log_improvement(np.array([-200.0, -50.0, -10.0]), np.ones(3), 0.0)
     assert np.isfinite(found).all()
     assert (np.diff(found) > 0).all()
 
 
-def test_the_best_point_is_near_the_top_of_a_known_hill():
+def test_the_best_point_is_near_the_top_of_a_known_hill() -> None:
     encoding = Encoding({name: SPACE[name] for name in ("log", "plain")})
     rng = np.random.default_rng(6)
     points = rng.random((40, 2))
