@@ -6,6 +6,7 @@ A new sampler gets a file here and a class of options in ``members.py``; a new o
 from search.samplers.allocation import Allocation, CreditAllocation, EvenAllocation
 from search.samplers.build import FINITE, SamplerConfig, build_sampler
 from search.samplers.credit import rewards
+from search.samplers.curve_gp import CurveGPSampler
 from search.samplers.genetic import GeneticSampler
 from search.samplers.grid import GridSampler
 from search.samplers.keys import AUTHOR_KEY, FROM_PRIOR_KEY, PAUSED_KEY, STAGE_KEY
@@ -22,6 +23,7 @@ __all__ = [
     "STAGE_KEY",
     "Allocation",
     "CreditAllocation",
+    "CurveGPSampler",
     "EvenAllocation",
     "GeneticSampler",
     "GridSampler",

@@ -15,6 +15,7 @@ from optuna.testing.pytest_samplers import (
 from search.priors import Prior
 from search.samplers import (
     CreditAllocation,
+    CurveGPSampler,
     GeneticSampler,
     PortfolioSampler,
     PriorSampler,
@@ -75,6 +76,12 @@ class TestBuiltPortfolio(BasicSamplerTestCase, SingleOnlySamplerTestCase):
         ],
         ids=["four", "four others by credit"],
     )
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
+        return request.param
+
+
+class TestCurveGP(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(params=[lambda: CurveGPSampler(seed=0, n_startup_trials=1, iterations=5)], ids=["at once"])
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
         return request.param
 

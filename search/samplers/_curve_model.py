@@ -1,0 +1,159 @@
+"""A Gaussian process over configurations and epochs: what a value at an early rung says of the last one.
+
+    value(x, t) = level_t + size_t * (f(x, t) + noise)
+    cov(f(x, t), f(x', t')) = signal * Matern52(x, x'; a length per parameter) * exp(-|log t - log t'| / memory)
+
+All trials at all rungs are in one model, so the many short ones teach what matters and the few long ones what lasts.
+How much an early rung counts is ``memory``, which is fitted like the rest. Priors on the logarithms of all of them keep
+a handful of trials from fitting nonsense; their medians are where the fit begins, so it depends on the data alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+_JITTER = 1e-6
+_WORST = -4.0
+"""A standardized value counts as no worse than this: how bad the bad ones are does not matter."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Values of trials at rungs, larger is better."""
+
+    features: np.ndarray
+    """A row per value."""
+    groups: np.ndarray
+    """Parameter that each column of the features belongs to."""
+    times: np.ndarray
+    """Epoch of each value, from 1 up."""
+    values: np.ndarray
+
+
+class CurveModel:
+    """The process, fitted to observations.
+
+    Args:
+        data: At least one observation.
+        iterations: Steps of the optimizer of the likelihood.
+    """
+
+    def __init__(self, data: Observations, iterations: int) -> None:
+        self._data, self._logs = data, np.log(data.times)
+        self._targets = _standardized(data.times, data.values)
+        self._n = int(data.groups.max()) + 1
+        self._squares = _squares(data.features, data.features, data.groups, self._n)
+        self._gaps = np.abs(self._logs[:, None] - self._logs[None, :])
+        self._medians, self._spreads = _priors(self._n)
+        found = minimize(
+            self._loss, self._medians, jac=True, method="L-BFGS-B", options={"maxiter": iterations},
+            bounds=list(zip(self._medians - 3 * self._spreads, self._medians + 3 * self._spreads, strict=True)),
+        )  # fmt: skip
+        self._theta = found.x
+        self._condition()
+
+    def predict(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and deviation of f at the last epoch that was seen."""
+        covariance = self._cross(features)
+        spread = solve_triangular(self._root, covariance.T, lower=True)
+        variance = math.exp(self._theta[self._n]) - (spread**2).sum(0)
+        return covariance @ self._alpha, np.sqrt(np.maximum(variance, 1e-10))
+
+    def mean(self, features: np.ndarray) -> np.ndarray:
+        """Return the mean alone."""
+        return np.asarray(self._cross(features) @ self._alpha)
+
+    def believe(self, features: np.ndarray) -> None:
+        """Take configurations that are in training as if they would end as predicted; nothing is fitted again."""
+        data = self._data
+        last = np.full(len(features), data.times.max())
+        self._targets = np.append(self._targets, self.mean(features))
+        self._data = Observations(
+            np.vstack([data.features, features]), data.groups, np.append(data.times, last), data.values
+        )
+        self._logs = np.log(self._data.times)
+        self._squares = _squares(self._data.features, self._data.features, data.groups, self._n)
+        self._gaps = np.abs(self._logs[:, None] - self._logs[None, :])
+        self._condition()
+
+    def _condition(self) -> None:
+        covariance, *_ = _covariance(self._theta, self._squares, self._gaps)
+        noise = math.exp(self._theta[self._n + 1]) + _JITTER
+        self._root = cholesky(covariance + noise * np.eye(len(covariance)), lower=True)
+        self._alpha = cho_solve((self._root, True), self._targets)
+
+    def _cross(self, features: np.ndarray) -> np.ndarray:
+        """Covariance between f of configurations at the last epoch and what was observed."""
+        scale = np.exp(-self._theta[: self._n])[self._data.groups]
+        here, there = features * scale, self._data.features * scale
+        squared = (here**2).sum(1)[:, None] + (there**2).sum(1)[None, :] - 2.0 * here @ there.T
+        root = np.sqrt(5.0 * np.maximum(squared, 0.0))
+        memory = np.exp(-(self._logs.max() - self._logs) * math.exp(-self._theta[self._n + 2]))
+        shape = (1.0 + root + root**2 / 3.0) * np.exp(-root)
+        return np.asarray(math.exp(self._theta[self._n]) * shape * memory[None, :])
+
+    def _loss(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """Negative log posterior of the logarithms of the parameters, and its gradient."""
+        n, noise = self._n, math.exp(theta[self._n + 1])
+        covariance, inverse, slope = _covariance(theta, self._squares, self._gaps)
+        identity = np.eye(len(covariance))
+        root = cholesky(covariance + (noise + _JITTER) * identity, lower=True)
+        alpha = cho_solve((root, True), self._targets)
+        pull = np.outer(alpha, alpha) - cho_solve((root, True), identity)
+        away = (theta - self._medians) / self._spreads
+        loss = 0.5 * self._targets @ alpha + np.log(np.diag(root)).sum() + 0.5 * (away**2).sum()
+        gradient = away / self._spreads
+        gradient[:n] -= 0.5 * np.einsum("ij,ijk->k", slope * pull, self._squares) * inverse
+        gradient[n] -= 0.5 * (pull * covariance).sum()
+        gradient[n + 1] -= 0.5 * np.trace(pull) * noise
+        gradient[n + 2] -= 0.5 * (pull * covariance * self._gaps).sum() * math.exp(-theta[n + 2])
+        return float(loss), gradient
+
+
+def _covariance(theta: np.ndarray, squares: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the covariance, the inverse squared lengths, and the covariance's slope by their products."""
+    n = squares.shape[-1]
+    inverse = np.exp(-2.0 * theta[:n])
+    root = np.sqrt(5.0 * np.maximum(squares @ inverse, 0.0))
+    scale = np.exp(theta[n] - root - gaps * math.exp(-theta[n + 2]))
+    return scale * (1.0 + root + root**2 / 3.0), inverse, scale * (5.0 / 3.0) * (1.0 + root)
+
+
+def _priors(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Medians and spreads of the logarithms: lengths, signal, noise, memory.
+
+    Lengths grow with the root of the number of parameters, as distances in a cube do (Hvarfner et al. 2024).
+    """
+    lengths = np.full(n, math.log(0.25 * math.sqrt(n)))
+    medians = np.append(lengths, [0.0, math.log(0.15), math.log(1.5)])
+    return medians, np.append(np.full(n, 0.8), [1.0, 0.8, 0.7])
+
+
+def _squares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
+    """Squared distances by parameter, shape ``(len(a), len(b), n)``."""
+    squares = (a[:, None, :] - b[None, :, :]) ** 2
+    if len(groups) == n:
+        return np.asarray(squares)
+    summed = np.zeros((*squares.shape[:2], n))
+    for column, group in enumerate(groups):
+        summed[:, :, group] += squares[:, :, column]
+    return summed
+
+
+def _standardized(times: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values about 0 with a spread of 1 at each epoch.
+
+    Those that reached a late rung are alike because they were chosen: its spread is taken as no less than that of the
+    rung before.
+    """
+    targets, size = np.empty_like(values), 0.0
+    for time in np.unique(times):
+        here = times == time
+        size = max(size, float(values[here].std()))
+        targets[here] = (values[here] - np.median(values[here])) / (size or 1.0)
+    return np.maximum(targets, _WORST)
