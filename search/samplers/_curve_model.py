@@ -156,4 +156,5 @@ def _standardized(times: np.ndarray, values: np.ndarray) -> np.ndarray:
         here = times == time
         size = max(size, float(values[here].std()))
         targets[here] = (values[here] - np.median(values[here])) / (size or 1.0)
-    return np.maximum(targets, _WORST)
+    bounded: np.ndarray = np.maximum(targets, _WORST)
+    return bounded

@@ -83,7 +83,8 @@ class _Column:
 
     def snapped(self, u: np.ndarray) -> np.ndarray:
         if self.n_choices:
-            return (np.minimum(np.floor(u * self.n_choices), self.n_choices - 1) + 0.5) / self.n_choices
+            centres: np.ndarray = (np.minimum(np.floor(u * self.n_choices), self.n_choices - 1) + 0.5) / self.n_choices
+            return centres
         if not self._step:
             return u
         numbers = self._numbers(u)
@@ -103,4 +104,5 @@ class _Column:
         numbers = np.exp(numbers) if self._log else numbers
         if self._step:
             numbers = low + np.round((numbers - low) / self._step) * self._step
-        return np.clip(numbers, low, high)
+        inside: np.ndarray = np.clip(numbers, low, high)
+        return inside
