@@ -22,6 +22,7 @@ from search.samplers.stages import stage_name
 from search.space import load_space
 from search.stages import StageState, stage_states, stages_of
 from search.status import sweep_status
+from search.study import SweepStudy, open_study
 from tests.search.command_line import Cli
 from tests.search.conftest import SweepFiles
 from tests.search.test_kill import Driver
@@ -120,10 +121,10 @@ class TestConfiguration:
         assert sum(len(stage.searched) for stage in stages) == len(load_space(config.space).parameters)
 
 
-def _open(files: SweepFiles, *, new: bool = True, **changes: Any) -> Any:
+def _open(files: SweepFiles, *, new: bool = True, **changes: Any) -> SweepStudy:
     sweep = Sweep(files.config(stages=STAGES, **changes), files.run)
     files.run.mkdir(exist_ok=True)
-    return sweep.open(new=new)
+    return open_study(sweep.config, files.run, sweep.space, sweep.sampler, new=new)
 
 
 def test_states_of_stages(files: SweepFiles) -> None:
