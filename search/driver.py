@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
     from rich.console import Console
 
-KEPT_CHECKPOINTS = 2  # per trial at work: the newest may be cut off by a kill
-
 
 @dataclass(frozen=True)
 class SweepResult:
@@ -283,7 +281,7 @@ def _run_config(
         stop=stopper,
         callbacks=callbacks,
         verbose=0,  # search/progress.py reports
-        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=KEPT_CHECKPOINTS),
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=checkpoints.KEPT_CHECKPOINTS),
         failure_config=tune.FailureConfig(max_failures=config.max_failures),
     )
 

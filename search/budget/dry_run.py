@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -13,8 +14,9 @@ from search import runtime
 from search.budget.expected import Costs, Expected, SimulatedSweep, expect
 from search.budget.measure import Measured, measure
 from search.budget.report import HOUR
+from search.checkpoints import KEPT_CHECKPOINTS
 from search.config import SweepConfig
-from search.driver import KEPT_CHECKPOINTS, Options, Sweep
+from search.driver import Options, Sweep
 from search.drivers import driver
 from search.importing import check_start_from
 from search.optuna_log import quiet_optuna
@@ -91,19 +93,16 @@ class Estimate:
 
     @property
     def checkpoints(self) -> int:
-        """Most checkpoints that lie in the storage at a time."""
-        config, trials = self.config, self.config.trials
-        best = trials if config.keep_best_checkpoints is None else config.keep_best_checkpoints
-        paused = trials if config.max_paused_checkpoints is None else config.max_paused_checkpoints
-        pauses = config.scheduler.type in ("asha", "pasha")
-        at_work = min(self.slots, trials)
-        # A trial that waits keeps its newest; whoever runs has up to two, and writes a third.
-        resting = min(best + (KEPT_CHECKPOINTS * paused if pauses else 0), KEPT_CHECKPOINTS * trials)
-        return at_work * (KEPT_CHECKPOINTS + 1) + resting
+        """About how many checkpoints lie in the storage when they are most."""
+        config, most = self.config, KEPT_CHECKPOINTS * self.config.trials
+        best = config.trials if config.keep_best_checkpoints is None else config.keep_best_checkpoints
+        bound = most if config.max_paused_checkpoints is None else KEPT_CHECKPOINTS * config.max_paused_checkpoints
+        at_work = min(self.slots, config.trials) * KEPT_CHECKPOINTS
+        return min(at_work + best + min(math.ceil(self.expected.waiting), bound), most)
 
     @property
     def disk_bytes(self) -> int:
-        """Bytes of checkpoints at most, and of the images that all trials share."""
+        """Bytes of these checkpoints, and of the images that all trials share."""
         return self.checkpoints * self.measured.checkpoint_bytes + self.measured.image_bytes
 
     @property
