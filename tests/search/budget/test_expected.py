@@ -36,7 +36,7 @@ def test_pausing_on_one_slot_is_the_algorithm_itself() -> None:
     falling = np.linspace(1, 0, 9)
     run = _Run(sweep("asha", trials=9), FREE, falling)
     assert run.run() == (9 + 3 * 2 + 6, 21, 21)
-    assert run.most_waiting == 6 + 2 * 2  # six at the first rung have one checkpoint, two at the second two
+    assert run.most_waiting == 6 + 3 * 2  # six at the first rung have one checkpoint, three at the second two each
     assert expect(sweep("asha", trials=9), FREE).least == 21  # in any other order some are promoted that should not
 
 
