@@ -165,7 +165,7 @@ def _best(study: optuna.Study) -> FrozenTrial | None:
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
     root, crashes, guard = sweep.root(study), CrashReasons(), build_guard(sweep.config, study)
-    plan = _plan(sweep, target)
+    plan = plan_of(sweep, target)
     held = {trial.number for trial in study.take_over()}
     foreign = {trial.number for trial in study.trials(TrialState.RUNNING)} - held
     rungs = build_rungs(sweep.config.scheduler, plan, study.trials(), foreign=foreign)
@@ -248,7 +248,8 @@ def _is_unfinished(study: SweepStudy, target: int) -> bool:
     return study.started() < target or bool(study.held())
 
 
-def _plan(sweep: Sweep, target: int) -> TrialPlan:
+def plan_of(sweep: Sweep, target: int) -> TrialPlan:
+    """What the trials of a sweep share."""
     config = sweep.config
     return TrialPlan(
         space=sweep.space,

@@ -16,7 +16,7 @@ from search.budget.measure import Measured, measure
 from search.budget.report import HOUR
 from search.checkpoints import KEPT_CHECKPOINTS
 from search.config import SweepConfig
-from search.driver import Options, Sweep
+from search.driver import Options, Sweep, plan_of
 from search.drivers import driver
 from search.importing import check_start_from
 from search.optuna_log import quiet_optuna
@@ -182,22 +182,12 @@ def _estimate(sweep: Sweep, options: Options) -> Estimate:
     gpus = runtime.gpus_per_trial(config.resources)
     start = config.start(sweep.space)
     resources = {"num_cpus": config.resources.cpus, "num_gpus": gpus}
-    found = measure(node, min(room, most), resources, options.trainable, _trial_config(sweep, start))
+    trial_0 = plan_of(sweep, config.trials).config_of(0, start, None)
+    found = measure(node, min(room, most), resources, options.trainable, trial_0)
     costs = Costs(found.start_seconds, found.restart_seconds, found.epoch_seconds + found.checkpoint_seconds)
     simulated = SimulatedSweep(config.scheduler, config.epochs, config.trials, slots)
-    searched = {name: start[name] for name in COSTLY if name in start}
+    searched = {sweep.space.target(name): value for name, value in start.items() if sweep.space.target(name) in COSTLY}
     return Estimate(config, slots, gpus, found, expect(simulated, costs, config.seed), searched)
-
-
-def _trial_config(sweep: Sweep, params: Mapping[str, Any]) -> dict[str, Any]:
-    config = sweep.config
-    hyp, settings = sweep.space.split(params)
-    return {
-        "trial_number": 0,
-        "hyp": {**config.base_hyp().as_dict(), **hyp},
-        "train": {**config.settings().as_dict(), **settings},
-        "checkpoint": None,
-    }
 
 
 @contextmanager
