@@ -17,6 +17,8 @@ from search.paths import join
 from trainable import stored
 from trainable.stored import FoundCheckpoint
 
+KEPT_CHECKPOINTS = 2
+"""So many of a trial at work are kept: the newest may be cut off by a kill."""
 TRIAL_PREFIX = "trial_"
 
 

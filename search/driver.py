@@ -46,8 +46,6 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
     from rich.console import Console
 
-KEPT_CHECKPOINTS = 2  # per trial at work: the newest may be cut off by a kill
-
 
 @dataclass(frozen=True)
 class SweepResult:
@@ -167,7 +165,7 @@ def _best(study: optuna.Study) -> FrozenTrial | None:
 def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> SweepResult:
     """Let Ray Tune run trials until the study has its number, or the user interrupts."""
     root, crashes, guard = sweep.root(study), CrashReasons(), build_guard(sweep.config, study)
-    plan = _plan(sweep, target)
+    plan = plan_of(sweep, target)
     held = {trial.number for trial in study.take_over()}
     foreign = {trial.number for trial in study.trials(TrialState.RUNNING)} - held
     rungs = build_rungs(sweep.config.scheduler, plan, study.trials(), foreign=foreign)
@@ -250,7 +248,8 @@ def _is_unfinished(study: SweepStudy, target: int) -> bool:
     return study.started() < target or bool(study.held())
 
 
-def _plan(sweep: Sweep, target: int) -> TrialPlan:
+def plan_of(sweep: Sweep, target: int) -> TrialPlan:
+    """What the trials of a sweep share."""
     config = sweep.config
     return TrialPlan(
         space=sweep.space,
@@ -283,7 +282,7 @@ def _run_config(
         stop=stopper,
         callbacks=callbacks,
         verbose=0,  # search/progress.py reports
-        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=KEPT_CHECKPOINTS),
+        checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=checkpoints.KEPT_CHECKPOINTS),
         failure_config=tune.FailureConfig(max_failures=config.max_failures),
     )
 

@@ -79,9 +79,13 @@ class TrialPlan:
 
     def trial_config(self, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets."""
-        hyp, settings = self.space.split(trial.params)
+        return self.config_of(trial.number, trial.params, checkpoint)
+
+    def config_of(self, number: int, params: Mapping[str, Any], checkpoint: str | None) -> dict[str, Any]:
+        """The same from a trial's number and parameters."""
+        hyp, settings = self.space.split(params)
         return {
-            "trial_number": trial.number,
+            "trial_number": number,
             "hyp": {**self.hyp, **hyp},
             "train": {**self.train, **settings},
             "checkpoint": checkpoint,

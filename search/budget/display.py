@@ -40,7 +40,7 @@ def _rows(estimate: Estimate) -> dict[str, str]:
         "epochs": f"{expected.epochs:.0f}{spread}",
         "hours": f"{estimate.hours:.3g}",
         "gpu_hours": f"{estimate.gpu_hours:.3g}",
-        "disk": f"{estimate.disk_bytes / _MB:.0f} MB at most",
+        "disk": f"{estimate.disk_bytes / _MB:.0f} MB",
         "GPU memory": gpu,
     }
 
@@ -62,7 +62,7 @@ def _notes(estimate: Estimate) -> list[str]:
     images = f", {found.image_bytes / _MB:.0f} MB of decoded images" if found.image_bytes else ""
     notes = [
         f"measured, {found.at_a_time} at a time: {epoch}, {checkpoint}, {starts}",
-        f"{estimate.slots} at a time; {estimate.checkpoints} checkpoints at most{images}",
+        f"{estimate.slots} at a time; {estimate.checkpoints} checkpoints when they are most{images}",
     ]
     if found.image_seconds >= 1:
         seconds = timedelta(seconds=round(found.image_seconds))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -13,8 +14,9 @@ from search import runtime
 from search.budget.expected import Costs, Expected, SimulatedSweep, expect
 from search.budget.measure import Measured, measure
 from search.budget.report import HOUR
+from search.checkpoints import KEPT_CHECKPOINTS
 from search.config import SweepConfig
-from search.driver import KEPT_CHECKPOINTS, Options, Sweep
+from search.driver import Options, Sweep, plan_of
 from search.drivers import driver
 from search.importing import check_start_from
 from search.optuna_log import quiet_optuna
@@ -91,19 +93,16 @@ class Estimate:
 
     @property
     def checkpoints(self) -> int:
-        """Most checkpoints that lie in the storage at a time."""
-        config, trials = self.config, self.config.trials
-        best = trials if config.keep_best_checkpoints is None else config.keep_best_checkpoints
-        paused = trials if config.max_paused_checkpoints is None else config.max_paused_checkpoints
-        pauses = config.scheduler.type in ("asha", "pasha")
-        at_work = min(self.slots, trials)
-        # A trial that waits keeps its newest; whoever runs has up to two, and writes a third.
-        resting = min(best + (KEPT_CHECKPOINTS * paused if pauses else 0), KEPT_CHECKPOINTS * trials)
-        return at_work * (KEPT_CHECKPOINTS + 1) + resting
+        """About how many checkpoints lie in the storage when they are most."""
+        config, most = self.config, KEPT_CHECKPOINTS * self.config.trials
+        best = config.trials if config.keep_best_checkpoints is None else config.keep_best_checkpoints
+        bound = most if config.max_paused_checkpoints is None else KEPT_CHECKPOINTS * config.max_paused_checkpoints
+        at_work = min(self.slots, config.trials) * KEPT_CHECKPOINTS
+        return min(at_work + best + min(math.ceil(self.expected.waiting), bound), most)
 
     @property
     def disk_bytes(self) -> int:
-        """Bytes of checkpoints at most, and of the images that all trials share."""
+        """Bytes of these checkpoints, and of the images that all trials share."""
         return self.checkpoints * self.measured.checkpoint_bytes + self.measured.image_bytes
 
     @property
@@ -183,22 +182,12 @@ def _estimate(sweep: Sweep, options: Options) -> Estimate:
     gpus = runtime.gpus_per_trial(config.resources)
     start = config.start(sweep.space)
     resources = {"num_cpus": config.resources.cpus, "num_gpus": gpus}
-    found = measure(node, min(room, most), resources, options.trainable, _trial_config(sweep, start))
+    trial_0 = plan_of(sweep, config.trials).config_of(0, start, None)
+    found = measure(node, min(room, most), resources, options.trainable, trial_0)
     costs = Costs(found.start_seconds, found.restart_seconds, found.epoch_seconds + found.checkpoint_seconds)
     simulated = SimulatedSweep(config.scheduler, config.epochs, config.trials, slots)
-    searched = {name: start[name] for name in COSTLY if name in start}
+    searched = {sweep.space.target(name): value for name, value in start.items() if sweep.space.target(name) in COSTLY}
     return Estimate(config, slots, gpus, found, expect(simulated, costs, config.seed), searched)
-
-
-def _trial_config(sweep: Sweep, params: Mapping[str, Any]) -> dict[str, Any]:
-    config = sweep.config
-    hyp, settings = sweep.space.split(params)
-    return {
-        "trial_number": 0,
-        "hyp": {**config.base_hyp().as_dict(), **hyp},
-        "train": {**config.settings().as_dict(), **settings},
-        "checkpoint": None,
-    }
 
 
 @contextmanager

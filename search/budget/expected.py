@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 
+from search.checkpoints import KEPT_CHECKPOINTS
 from search.goals.config import Objective
 from search.samplers._rng import generator
 from search.schedulers.build import build_rungs, build_scheduler
@@ -63,6 +64,8 @@ class Expected(NamedTuple):
             From the first trial's start to the last one's end.
         slot_seconds:
             The same summed over the slots at work.
+        waiting:
+            Most checkpoints that trials have at a time which wait at a rung.
     """
 
     epochs: float
@@ -70,6 +73,7 @@ class Expected(NamedTuple):
     most: float
     seconds: float
     slot_seconds: float
+    waiting: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,14 +105,16 @@ def expect(sweep: SimulatedSweep, costs: Costs, seed: int = 0) -> Expected:
     trials = min(sweep.trials, _LONGEST)
     short = SimulatedSweep(sweep.scheduler, sweep.epochs, trials, sweep.slots)
     scale = sweep.trials / trials
-    runs = [_Run(short, costs, generator(seed, "dry_run", draw).random(trials)).run() for draw in range(_DRAWS)]
-    epochs = [epochs * scale for epochs, _, _ in runs]
+    runs = [_Run(short, costs, generator(seed, "dry_run", draw).random(trials)) for draw in range(_DRAWS)]
+    ends = [run.run() for run in runs]
+    epochs = [epochs * scale for epochs, _, _ in ends]
     return Expected(
         mean(epochs),
         min(epochs),
         max(epochs),
-        mean(seconds for _, seconds, _ in runs) * scale,
-        mean(busy for _, _, busy in runs) * scale,
+        mean(seconds for _, seconds, _ in ends) * scale,
+        mean(busy for _, _, busy in ends) * scale,
+        mean(run.most_waiting for run in runs) * scale,
     )
 
 
@@ -130,6 +136,7 @@ class _Run:
         self._begun = 0
         self._events: list[tuple[float, int]] = []
         self._epochs, self._busy = 0, 0.0
+        self.most_waiting = 0
 
     def run(self) -> tuple[int, float, float]:
         """Epochs, seconds until the last one, and seconds that slots were at work."""
@@ -146,6 +153,7 @@ class _Run:
                 self._push(now, number, self._costs.epoch)
             else:
                 idle.append((now, self._costs.restart))
+                self._count_waiting()
             idle = [(max(since, now), cost) for since, cost in idle]
 
     def _begin(self, now: float, cost: float) -> bool:
@@ -171,6 +179,11 @@ class _Run:
             self._rungs.release(number)
             self._push(now, number, self._costs.restart + self._costs.epoch)
         return number is not None
+
+    def _count_waiting(self) -> None:
+        if self._rungs:
+            waiting = sum(min(epoch, KEPT_CHECKPOINTS) for epoch in self._rungs.waiting.values())
+            self.most_waiting = max(self.most_waiting, waiting)
 
     def _push(self, now: float, number: int, seconds: float) -> None:
         self._busy += seconds

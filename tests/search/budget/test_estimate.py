@@ -22,10 +22,10 @@ def shown(estimate: Estimate) -> str:
     return text.getvalue()
 
 
-def an_estimate(files: SweepFiles, measured: dict[str, Any], **changes: Any) -> Estimate:
+def an_estimate(files: SweepFiles, measured: dict[str, Any], waiting: float = 0.0, **changes: Any) -> Estimate:
     found = Measured(2, 36.0, 1.0, 10_000_000, 12.0, 3.0, **measured)
     return Estimate(
-        files.config(**changes), 2, 1.0, found, Expected(100.0, 90.0, 110.0, 7200.0, 14000.0), {"model": "m"}
+        files.config(**changes), 2, 1.0, found, Expected(100.0, 90.0, 110.0, 7200.0, 14000.0, waiting), {"model": "m"}
     )
 
 
@@ -39,7 +39,7 @@ def test_the_table_and_what_json_holds(files: SweepFiles) -> None:
     }  # fmt: skip
     assert values["expected"] == {
         "epochs": 100.0, "epochs_least": 90.0, "epochs_most": 110.0, "hours": 2.0, "gpu_hours": 1.0,
-        "disk_bytes": 9 * 10_000_000 + 5_000_000, "checkpoints": 9, "gpu_memory_peak": 2**31,
+        "disk_bytes": 7 * 10_000_000 + 5_000_000, "checkpoints": 7, "gpu_memory_peak": 2**31,
     }  # fmt: skip
     assert [(each["name"], each["fits"]) for each in values["budget"]] == [
         ("hours", False), ("gpu_hours", True), ("target", None), ("plateau", None)
@@ -50,7 +50,7 @@ def test_the_table_and_what_json_holds(files: SweepFiles) -> None:
         "exceeds by 1:",
         "fits",
         "2.0 of 16.0 GiB",
-        "95 MB at most",
+        "75 MB",
         "ends it when reached",
     ):
         assert words in text
@@ -59,16 +59,19 @@ def test_the_table_and_what_json_holds(files: SweepFiles) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "checkpoints"),
+    ("changes", "waiting", "checkpoints"),
     [
-        ({"scheduler": {"type": "none"}}, 2 * 3 + 1),
-        ({"scheduler": {"type": "asha_stop"}, "keep_best_checkpoints": None}, 2 * 3 + 50),
-        ({"scheduler": {"type": "asha"}, "max_paused_checkpoints": 10}, 2 * 3 + 1 + 2 * 10),
-        ({"scheduler": {"type": "asha"}, "max_paused_checkpoints": None}, 2 * 3 + 2 * 50),
+        ({}, 0.0, 2 * 2 + 1),
+        ({"keep_best_checkpoints": None}, 0.0, 2 * 2 + 50),
+        ({"max_paused_checkpoints": 5}, 15.2, 2 * 2 + 1 + 2 * 5),
+        ({"max_paused_checkpoints": None}, 15.2, 2 * 2 + 1 + 16),
+        ({"max_paused_checkpoints": None, "keep_best_checkpoints": None}, 99.0, 2 * 50),
     ],
 )
-def test_checkpoints_at_most(files: SweepFiles, changes: dict[str, Any], checkpoints: int) -> None:
-    assert an_estimate(files, {}, trials=50, **changes).checkpoints == checkpoints
+def test_checkpoints_when_they_are_most(
+    files: SweepFiles, changes: dict[str, Any], waiting: float, checkpoints: int
+) -> None:
+    assert an_estimate(files, {}, waiting, trials=50, **changes).checkpoints == checkpoints
 
 
 def test_no_gpu_is_said_and_a_batch_that_memory_cut(files: SweepFiles) -> None:

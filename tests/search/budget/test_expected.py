@@ -34,7 +34,9 @@ def test_rungs_leave_a_third(scheduler: str) -> None:
 def test_pausing_on_one_slot_is_the_algorithm_itself() -> None:
     """Nine trials, the best first, rungs 1 and 3: the best three are promoted to 3, the best one to 9."""
     falling = np.linspace(1, 0, 9)
-    assert _Run(sweep("asha", trials=9), FREE, falling).run() == (9 + 3 * 2 + 6, 21, 21)
+    run = _Run(sweep("asha", trials=9), FREE, falling)
+    assert run.run() == (9 + 3 * 2 + 6, 21, 21)
+    assert run.most_waiting == 6 + 3 * 2  # six at the first rung have one checkpoint, three at the second two each
     assert expect(sweep("asha", trials=9), FREE).least == 21  # in any other order some are promoted that should not
 
 
