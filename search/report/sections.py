@@ -89,6 +89,15 @@ def parameters(facts: Facts, importances: Mapping[str, float]) -> str:
     return paragraph(intro) + chart_row(parameter_charts(facts)) + listing
 
 
+def samplers(yields: pd.DataFrame) -> str:
+    """What the trials of each author took and found."""
+    intro = (
+        "New bests: trials that improved on all earlier ones at an equal epoch. Credit: the part of a sampler's judged "
+        "trials that did. The share is that of the epochs trained."
+    )
+    return paragraph(intro) + frame(yields)
+
+
 def frame(found: pd.DataFrame) -> str:
     """A table of figures and texts; what is missing is an empty cell."""
     rows = [[_cell(value) for value in row] for row in found.itertuples(index=False)]

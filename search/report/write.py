@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from data_prep.eda.shell import html_page
 from data_prep.errors import InputError
 from search.paths import write_text
@@ -11,6 +13,7 @@ from search.report import sections
 from search.report.facts import Facts, gather, importances
 from search.results import read_run
 from search.space import load_space
+from search.yields import member_yields
 
 REPORT = "report.html"
 GENERATOR = '<meta name="generator" content="hypsweep report">'
@@ -37,18 +40,19 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
     path = Path(out).absolute() if out is not None else run_dir / REPORT
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, _page(facts, importances(study), run_dir))
+        write_text(path, _page(facts, importances(study), member_yields(study), run_dir))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
     return path
 
 
-def _page(facts: Facts, important: dict[str, float], run_dir: Path) -> str:
+def _page(facts: Facts, important: dict[str, float], yields: pd.DataFrame, run_dir: Path) -> str:
     built = {
         "outcome": ("Outcome", sections.outcome(facts, run_dir)),
         "curves": ("Learning curves", sections.curves(facts)),
         "rungs": ("Rungs", sections.rung_table(facts)),
         "parameters": ("Parameters", sections.parameters(facts, important)),
+        "samplers": ("What each sampler yielded", sections.samplers(yields)),
         "trials": ("Trials", sections.trials(facts)),
         "settings": ("Settings", sections.settings(facts)),
     }

@@ -47,6 +47,10 @@ def test_the_page_has_every_trial_every_parameter_and_needs_nothing_else(finishe
     rows = re.search(r'<section id="trials">.*?</section>', page, re.DOTALL)
     assert rows is not None
     assert rows[0].count("<tr>") == 21  # and the head
+    yields = re.search(r'<section id="samplers">.*?</section>', page, re.DOTALL)
+    assert yields is not None
+    assert "<td>random</td>" in yields[0]
+    assert "<td>default</td>" in yields[0]
     for title in ("lr0", "momentum"):
         assert f"<figcaption>{title}</figcaption>" in page
     assert "diverged &lt;b&gt;badly&lt;/b&gt;" in page
