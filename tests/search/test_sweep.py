@@ -16,6 +16,7 @@ from rich.console import Console
 
 from data_prep.errors import InputError, WorkFailedError
 from search.results import read_run
+from search.status import sweep_status
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.search.conftest import SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
@@ -189,3 +190,16 @@ def test_a_disk_that_is_full_is_named_with_the_way_on(files: SweepFiles, monkeyp
         with pytest.raises(WorkFailedError, match=f"No space left on device.*hypsweep resume {files.run}"):
             run(files, trials=1)
     assert resume_sweep(files.run, options=Options(trainable=QuadraticTrainable)).states == {"COMPLETE": 1}
+
+
+def test_a_grid_ends_the_sweep_when_all_its_points_were_tried(files: SweepFiles) -> None:
+    said = io.StringIO()
+    config = files.config(trials=20, sampler={"members": {"grid": {"points": 2}}})
+    options = Options(trainable=QuadraticTrainable, console=Console(file=said, width=150))
+    result = run_sweep(config, files.run, options)
+    assert not result.interrupted
+    assert sum(result.states.values()) == 5
+    assert "every point of the grid was tried: the sweep ends with 5 trials, not 20" in said.getvalue()
+    status = sweep_status(files.run)
+    assert (status.planned, status.finished) == (5, True)
+    assert [(row["sampler"], row["trials"]) for row in status.yield_rows()] == [("default", 1), ("grid", 4)]

@@ -98,7 +98,7 @@ def test_a_sweep_on_a_journal_that_was_restarted_draws_the_same(name: str, tmp_p
         study = optuna.create_study(
             storage=storage, study_name="s", sampler=sampler, direction="maximize", load_if_exists=True
         )
-        sweep = SweepStudy(study, storage, space.distributions())
+        sweep = SweepStudy(study, storage, space)
         for _ in range(6):
             trial = sweep.draw()
             drawn.append(trial.params)
