@@ -69,7 +69,10 @@ class CurveModel:
         return np.asarray(self._cross(features) @ self._alpha)
 
     def believe(self, features: np.ndarray) -> None:
-        """Take configurations that are in training as if they would end as predicted; nothing is fitted again."""
+        """Take configurations that are in training as if they would end as predicted; nothing is fitted again.
+
+        Without noise: a second training of the same configuration would teach something, but not now.
+        """
         data = self._data
         last = np.full(len(features), data.times.max())
         self._targets = np.append(self._targets, self.mean(features))
@@ -83,8 +86,9 @@ class CurveModel:
 
     def _condition(self) -> None:
         covariance, *_ = _covariance(self._theta, self._squares, self._gaps)
-        noise = math.exp(self._theta[self._n + 1]) + _JITTER
-        self._root = cholesky(covariance + noise * np.eye(len(covariance)), lower=True)
+        noises = np.full(len(covariance), 10 * _JITTER)  # of what is believed
+        noises[: len(self._data.values)] = math.exp(self._theta[self._n + 1]) + _JITTER
+        self._root = cholesky(covariance + np.diag(noises), lower=True)
         self._alpha = cho_solve((self._root, True), self._targets)
 
     def _cross(self, features: np.ndarray) -> np.ndarray:

@@ -67,7 +67,7 @@ def observed(
     found = [Observed(trial, values) for trial in covered if (values := _values(trial, rungs, sign))]
     worst = min((each.values[rungs[0]] for each in found if rungs[0] in each.values), default=None)
     if worst is not None:
-        found += [Observed(trial, {rungs[0]: worst}) for trial in covered if _diverged(trial)]
+        found += [Observed(trial, {rungs[0]: worst}) for trial in covered if diverged(trial)]
     return sorted(_thinned(found, most), key=lambda each: each.trial.number)
 
 
@@ -97,7 +97,8 @@ def _values(trial: FrozenTrial, rungs: Sequence[int], sign: float) -> dict[int, 
     return {step: sign * value for step, value in values.items() if math.isfinite(value)}
 
 
-def _diverged(trial: FrozenTrial) -> bool:
+def diverged(trial: FrozenTrial) -> bool:
+    """Whether the trial failed by divergence: that is its hyp's doing, other failures are the machine's."""
     return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE_KIND) == DIVERGED
 
 

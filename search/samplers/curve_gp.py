@@ -16,7 +16,7 @@ from search.samplers._acquisition import best_point
 from search.samplers._curve_model import CurveModel, Observations
 from search.samplers._encoding import Encoding
 from search.samplers._observed import Observed, common_space, is_covered, observed
-from search.samplers._rng import base_seed, derived_seed, generator
+from search.samplers._rng import base_seed, derived_seed, generator, trial_keys
 
 _MOST_PENDING = 64
 
@@ -101,15 +101,17 @@ class CurveGPSampler(BaseSampler):
         model = CurveModel(_observations(found, points, encoding), self._iterations)
         pending = _pending(trials, found, search_space)
         if pending:
-            model.believe(encoding.features(encoding.encode(other.params for other in pending)))
-        return encoding.decode(best_point(model, encoding, points, generator(self._seed, trial.number)))
+            at_work = encoding.encode(other.params for other in pending)
+            model.believe(encoding.features(at_work))
+            points = np.vstack([points, at_work])  # their predicted values are to be improved on, too
+        return encoding.decode(best_point(model, encoding, points, generator(self._seed, *trial_keys(trial))))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:  # noqa: ANN401 - Optuna's own signature
         """Draw a value at random."""
         self._raise_error_if_multi_objective(study)
-        random = RandomSampler(seed=derived_seed(self._seed, trial.number, param_name))
+        random = RandomSampler(seed=derived_seed(self._seed, *trial_keys(trial), param_name))
         return random.sample_independent(study, trial, param_name, param_distribution)
 
     def reseed_rng(self) -> None:

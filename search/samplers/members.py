@@ -20,8 +20,10 @@ from pydantic import Field, model_validator
 
 from data_prep.validation import FrozenModel
 from search.samplers._bounded import BoundedView
+from search.samplers._curves_view import CurvesView
 from search.samplers._selection import ParentRule
 from search.samplers.cma_es import RungCmaEsSampler
+from search.samplers.curve_gp import CurveGPSampler
 from search.samplers.gaussian_process import RungGPSampler
 from search.samplers.genetic import GeneticSampler
 from search.samplers.grid import GridSampler, grid_values
@@ -126,6 +128,25 @@ class TPEOptions(MemberOptions):
             BoundedView, bound=self.max_trials, paused=self.paused_as, fewest_ended=self.n_startup_trials
         )
         return seeded(functools.partial(_tpe, self, SharedView(seen)), setting)
+
+
+@member("curve_gp")
+class CurveGPOptions(MemberOptions):
+    """Options of the member ``curve_gp``: a Gaussian process over hyps and epochs (``CurveGPSampler``)."""
+
+    n_startup_trials: int = Field(default=4, ge=1)
+    """Random until so many trials have a value at a rung, whoever suggested them."""
+    max_values: int = Field(default=150, ge=10)
+    """About the most values at rungs that are fitted: the time grows with their cube."""
+    iterations: int = Field(default=15, ge=1)
+    """Steps of the optimizer that fits the model."""
+
+    def build(self, setting: Setting) -> BaseSampler:
+        """Return the sampler before a view of as many trials as it could fit."""
+        if setting.several_goals:
+            raise ValueError("it models one goal, choose gp, tpe, nsga2 or nsga3 for several")
+        view = SharedView(functools.partial(CurvesView, bound=2 * self.max_values))
+        return ViewSampler(CurveGPSampler(seed=setting.seed, **self.model_dump()), view)
 
 
 @member("gp")

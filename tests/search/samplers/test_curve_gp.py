@@ -58,11 +58,11 @@ def test_a_suggestion_depends_on_study_number_and_seed_alone() -> None:
     assert _asked(study_of(*trials)) == _asked(study_of(*trials))
 
 
-def test_trials_in_training_push_the_next_one_away() -> None:
+def test_trials_in_training_push_the_next_ones_away() -> None:
     study = study_of(*_short(16))
-    first = _asked(study)
-    second = _asked(study)
-    assert max(abs(first[name] - second[name]) for name in SPACE) > 0.01
+    drawn = [_asked(study) for _ in range(6)]
+    assert max(abs(params["x"] - drawn[0]["x"]) + abs(params["y"] - drawn[0]["y"]) for params in drawn[1:]) > 0.1
+    assert len({(round(params["x"], 2), round(params["y"], 2)) for params in drawn}) > 3
 
 
 def test_a_region_that_diverged_is_left_alone() -> None:
