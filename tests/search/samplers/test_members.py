@@ -38,7 +38,11 @@ DISCRETE = {
     "model": {"choices": ["yolov5n", "yolov5s"]},
 }
 START = {"lr0": 0.01, "momentum": 0.937, "anchors": 3, "optimizer": "SGD", "model": "yolov5n"}
-BRIEF = {"curve_gp": {"n_startup_trials": 24, "iterations": 5}, "gp": {"n_startup_trials": 28}, "NSGAIISampler": {"population_size": 4}}
+BRIEF = {
+    "curve_gp": {"n_startup_trials": 24, "iterations": 5},
+    "gp": {"n_startup_trials": 28},
+    "NSGAIISampler": {"population_size": 4},
+}
 """Options that let a member leave its random start soon, or late where it is slow."""
 
 
