@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 import statistics
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.schedulers.median import MedianRule
 from search.schedulers.rungs import Decision, Past
 
+pytestmark = pytest.mark.timeout(60)  # drawn cases take seconds where the machine is busy
 REPORTS = st.lists(st.tuples(st.integers(0, 7), st.sampled_from([0.1, 0.2, 0.3, 0.3, 0.9])), max_size=120)
 
 

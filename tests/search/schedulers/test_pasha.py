@@ -9,6 +9,7 @@ from search.schedulers.rungs import Decision, Past, rung_levels
 from tests.search.schedulers.reference import Pasha
 from tests.search.schedulers.test_rungs import Product
 
+pytestmark = pytest.mark.timeout(60)  # drawn cases take seconds where the machine is busy
 LEVELS = (1, 3, 9)
 
 

@@ -13,6 +13,7 @@ from search.schedulers.rungs import Past, Rungs, rung_levels
 from tests.search.schedulers.ray_model import ModelDesk, ModelTrial, RayModel
 from tests.search.schedulers.reference import Asha
 
+pytestmark = pytest.mark.timeout(60)  # drawn cases take seconds where the machine is busy
 LOSSES = [0.0, 0.25, 0.5, 0.5, 0.75, 1.0]
 
 

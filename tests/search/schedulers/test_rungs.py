@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from search.schedulers.rungs import Decision, Past, Rungs, rung_levels
 from tests.search.schedulers.reference import Asha
 
+pytestmark = pytest.mark.timeout(60)  # drawn cases take seconds where the machine is busy
 LOSSES = [0.0, 0.25, 0.5, 0.5, 0.75, 1.0]  # few, so that there are ties
 EVENTS = st.lists(
     st.tuples(
