@@ -137,6 +137,7 @@ class VirtualSweep:
         self._running: list[tuple[float, int, VirtualTrial]] = []
         self._trials: dict[str, VirtualTrial] = {}
         self._order = itertools.count()
+        self._started = 0
         self.epochs_done = 0
         self.busy_until_last_start = 0.0
         self.last_start = 0.0
@@ -183,7 +184,19 @@ class VirtualSweep:
         trial = self._trials[name] = VirtualTrial(name, config)
         self.clock.charge("choose", lambda: self._scheduler.on_trial_add(self, trial))
         self.last_start, self.busy_until_last_start = self.clock.now, self._slot_seconds()
+        self._started += 1
+        if self._started % 500 == 0:
+            self._say()
         return trial
+
+    def _say(self) -> None:
+        clock = self.clock
+        busy = self.busy_until_last_start / (self._slots * self.last_start)
+        each = {what: round(1000 * spent / clock.calls[what], 2) for what, spent in clock.spent.items()}
+        driver = sum(clock.spent.values()) / clock.now
+        print(
+            f"{self._started} started, {clock.now:.0f} s, busy {busy:.3f}, driver {driver:.2f}, ms {each}", flush=True
+        )
 
     def _slot_seconds(self) -> float:
         """Seconds of training so far, of all slots together."""
