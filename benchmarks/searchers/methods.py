@@ -89,16 +89,16 @@ PEERS: dict[str, Make] = {
     "optuna_gp": alone(_gp),
     "syne_asha": alone(functools.partial(peers.SyneTune, "ASHA")),
 }
-DEFAULT = {"grace_period": 3, "reduction_factor": 3, "finish_start": True}
+DEFAULT = {"grace_period": 4, "reduction_factor": 3, "finish_start": True}
 OURS: dict[str, Make] = {
     "default": ours(curve_gp, **DEFAULT),
     # what trial 0, the rungs and the ending do to it
-    "default, start judged at rungs": ours(curve_gp, grace_period=3),
-    "default, stop for pause": ours(curve_gp, ending="stop", grace_period=3),
+    "default, start judged at rungs": ours(curve_gp, grace_period=4),
+    "default, stop for pause": ours(curve_gp, ending="stop", grace_period=4),
     "default, no rungs": ours(curve_gp, ending="none"),
     **{
         f"default, rungs {grace}/{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
-        for grace, eta in ((1, 3), (1, 4), (2, 3), (4, 3), (5, 2), (3, 2), (3, 4))
+        for grace, eta in ((1, 3), (1, 4), (2, 3), (3, 3), (5, 3), (6, 3), (5, 2), (4, 2), (4, 4), (5, 4))
     },
     # who suggests
     "default, prior around start": ours(functools.partial(believed, curve_gp), **DEFAULT),
