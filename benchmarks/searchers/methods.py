@@ -1,4 +1,4 @@
-"""The methods by name: peers, our default, and every part of it measured alone."""
+"""The methods by name: peers, what the benchmark recommends, and every part of it measured alone."""
 
 from __future__ import annotations
 
@@ -89,25 +89,25 @@ PEERS: dict[str, Make] = {
     "optuna_gp": alone(_gp),
     "syne_asha": alone(functools.partial(peers.SyneTune, "ASHA")),
 }
-DEFAULT = {"grace_period": 4, "reduction_factor": 3, "finish_start": True}
+RECOMMENDED = {"grace_period": 4, "reduction_factor": 3, "finish_start": True}
 OURS: dict[str, Make] = {
-    "default": ours(curve_gp, **DEFAULT),
+    "recommended": ours(curve_gp, **RECOMMENDED),
     # what trial 0, the rungs and the ending do to it
-    "default, start judged at rungs": ours(curve_gp, grace_period=4),
-    "default, stop for pause": ours(curve_gp, ending="stop", grace_period=4),
-    "default, no rungs": ours(curve_gp, ending="none"),
+    "recommended, start judged at rungs": ours(curve_gp, grace_period=4),
+    "recommended, stop for pause": ours(curve_gp, ending="stop", grace_period=4),
+    "recommended, no rungs": ours(curve_gp, ending="none"),
     **{
-        f"default, rungs {grace}/{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
+        f"recommended, rungs {grace}/{eta}": ours(curve_gp, grace_period=grace, reduction_factor=eta, finish_start=True)
         for grace, eta in ((1, 3), (1, 4), (2, 3), (3, 3), (5, 3), (6, 3), (5, 2), (4, 2), (4, 4), (5, 4))
     },
     # who suggests
-    "default, prior around start": ours(functools.partial(believed, curve_gp), **DEFAULT),
-    "ga + curve_gp": ours(functools.partial(with_curve_gp, "ga", ga), **DEFAULT),
-    "tpe + curve_gp": ours(functools.partial(with_curve_gp, "tpe", tpe), **DEFAULT),
-    "tpe": ours(tpe, **DEFAULT),
-    "tpe, prior around start": ours(functools.partial(believed, tpe), **DEFAULT),
-    "ga": ours(ga, **DEFAULT),
-    "ga + tpe": ours(portfolio, **DEFAULT),
+    "recommended, prior around start": ours(functools.partial(believed, curve_gp), **RECOMMENDED),
+    "ga + curve_gp": ours(functools.partial(with_curve_gp, "ga", ga), **RECOMMENDED),
+    "tpe + curve_gp": ours(functools.partial(with_curve_gp, "tpe", tpe), **RECOMMENDED),
+    "tpe": ours(tpe, **RECOMMENDED),
+    "tpe, prior around start": ours(functools.partial(believed, tpe), **RECOMMENDED),
+    "ga": ours(ga, **RECOMMENDED),
+    "ga + tpe": ours(portfolio, **RECOMMENDED),
     # pause against stop, what is told and shown, with TPE and the rungs 2/3 (epochs over eta squared)
     "ga_none": ours(ga, ending="none"),
     "ga_pause": ours(ga),
