@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check fast bench clean
+.PHONY: setup demo test test-all check fast bench clean
 
 setup: $(INSTALLED)
 
@@ -25,6 +25,10 @@ demo: setup
 # Everything that must hold before a change lands; CI runs this.
 test: check
 	$(BIN)/python -m pytest
+
+# The same, and the tests that take long: more kills, more storages.
+test-all: check
+	$(BIN)/python -m pytest -m ""
 
 # Static checks only.
 check: setup

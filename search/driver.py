@@ -245,7 +245,7 @@ def _retention(config: SweepConfig) -> RetentionRule:
 
 
 def _is_unfinished(study: SweepStudy, target: int) -> bool:
-    return study.started() < target or bool(study.held())
+    return study.started() < target or bool(study.own())
 
 
 def plan_of(sweep: Sweep, target: int) -> TrialPlan:
@@ -321,7 +321,7 @@ def conclude(sweep: Sweep, study: SweepStudy, *, interrupted: bool, ended: Ended
     if ended is not None and ended.final:
         close_for_good(study, ended)
     elif not interrupted and ended is None:
-        for trial in study.held():
+        for trial in study.own():
             if is_paused(trial):
                 study.finish(trial.number, TrialState.PRUNED)
             else:

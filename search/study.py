@@ -186,17 +186,22 @@ class SweepStudy:
         with self._alone():
             return self.draw() if self.started() < trials else None
 
-    def held(self) -> list[FrozenTrial]:
-        """The RUNNING trials that are this driver's: another one that is alive has none of them."""
+    def own(self) -> list[FrozenTrial]:
+        """The RUNNING trials that this driver started or has taken over."""
+        running = self.trials(TrialState.RUNNING)
+        return [t for t in running if self._driver is None or t.user_attrs.get(DRIVER_KEY) == self._driver.number]
+
+    def free(self) -> list[FrozenTrial]:
+        """The RUNNING trials that this driver may go on with: no other one that is alive has them."""
         others = self._driver.others() if self._driver else frozenset()
         return [trial for trial in self.trials(TrialState.RUNNING) if trial.user_attrs.get(DRIVER_KEY) not in others]
 
     def take_over(self) -> list[FrozenTrial]:
         """The RUNNING trials that drivers left which are gone; from now on they are this driver's."""
         if self._driver is None:
-            return self.held()
+            return self.free()
         with self._driver.alone(), self.together():
-            left = self.held()
+            left = self.free()
             for trial in left:
                 self.note(trial.number, DRIVER_KEY, self._driver.number)
         return left

@@ -111,7 +111,7 @@ def resume_sweep(
         target = study.study.user_attrs.get(TARGET, sweep.config.trials) + (trials or 0)
         if budget:
             write_text(run_dir / SWEEP_YAML, sweep.config.files()[SWEEP_YAML])
-        if study.started() >= target and not study.held():
+        if study.started() >= target and not study.free():
             return conclude(sweep, study, interrupted=False)
         ended = BudgetGuard(sweep.config.budget, study).ended()
         if ended is not None:

@@ -47,7 +47,7 @@ class Ended(NamedTuple):
 
 def close_for_good(study: SweepStudy, ended: Ended) -> None:
     """Tell the study what the trials are that the end cut off: PRUNED with their last value."""
-    for trial in study.held():
+    for trial in study.own():
         if values_by_epoch(trial):
             study.note(trial.number, STOPPED_BY, f"budget.{ended.budget}")
             study.finish(trial.number, TrialState.PRUNED)

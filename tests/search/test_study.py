@@ -120,13 +120,16 @@ def test_a_driver_takes_over_what_a_dead_one_left_and_leaves_a_live_ones_alone(f
         own = one.draw()
         with driver(files.run, join=True) as second:
             two = opened(second)
-            assert two.take_over() == two.held() == []
-            assert [t.number for t in one.held()] == [orphan.number, own.number]
+            assert two.take_over() == two.free() == []
+            assert [t.number for t in one.own()] == [orphan.number, own.number]
             new = two.draw()
-            assert [t.number for t in two.held()] == [new.number]
+            assert [t.number for t in two.own()] == [new.number]
             assert new.params != own.params
         with driver(files.run, join=True) as third:
-            assert [t.number for t in opened(third).take_over()] == [new.number]
+            three = opened(third)
+            assert [t.number for t in one.free()] == [orphan.number, own.number, new.number]
+            assert [t.number for t in one.own()] == [orphan.number, own.number]  # what died beside it waits
+            assert [t.number for t in three.take_over()] == [new.number]
 
 
 def test_the_trials_of_a_sweep_are_counted_across_drivers(files: SweepFiles) -> None:

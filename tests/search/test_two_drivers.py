@@ -30,7 +30,7 @@ def at_work(trial: FrozenTrial, driver: int) -> bool:
     return trial.state == TrialState.RUNNING and trial.user_attrs.get("driver") == driver
 
 
-@pytest.mark.parametrize("storage", ["journal", "sqlite"])
+@pytest.mark.parametrize("storage", ["journal", pytest.param("sqlite", marks=pytest.mark.exhaustive)])
 def test_they_share_the_trials_out_and_one_of_them_is_killed(
     storage: str, files: SweepFiles, start: Callable[[str], Driver]
 ) -> None:
