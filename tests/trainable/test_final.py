@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import shutil
 import signal
 import subprocess
@@ -17,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 import ray
 import torch
+from pyarrow.fs import LocalFileSystem
 
 from data_prep.errors import WorkFailedError
 from trainable.final import FinalTraining, train_final
@@ -24,6 +23,7 @@ from trainable.hyp import Hyp
 from trainable.judge import judge
 from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
+from trainable.stored import whole_checkpoints
 from trainable.weights import load_state, save_stripped
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -125,12 +125,12 @@ def test_it_goes_on_from_what_is_stored_whatever_ray_wrote_and_deletes_what_is_o
 
 
 def epoch_of_newest(folder: Path) -> int:
-    """Finished epochs of the newest whole checkpoint of a final training, 0 where there is none."""
-    found = []
-    for path in folder.glob("final/**/checkpoint.json"):
-        with contextlib.suppress(OSError, ValueError):  # being copied, or just deleted
-            found.append(json.loads(path.read_text())["epoch"])
-    return max(found, default=0)
+    """Finished epochs of the newest whole checkpoint of a final training, 0 where there is none.
+
+    Whole: ``checkpoint.json`` may be copied before the tensors, and a kill come between.
+    """
+    found = whole_checkpoints(LocalFileSystem(), str(folder / "final"))
+    return max((each.epoch for each in found), default=0)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
