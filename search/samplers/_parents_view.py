@@ -79,7 +79,7 @@ class ParentsView:
             return list(history.trials)
         if rung != self._rung:
             self._compare_at(rung)
-        best = [number for _, number in islice(self._board, self._n)]
+        best = [number for _, number in islice(self._board, self._n)] + self._witness(rung)
         if name is not None and distribution is not None:
             holders = self._holders(name, distribution)
             if not holders:
@@ -94,6 +94,11 @@ class ParentsView:
             return _FINAL
         wanted = min(self._n, len(self._sound)) - self._everywhere
         return max((step for step, count in self._reached.items() if count >= max(wanted, 1)), default=None)
+
+    def _witness(self, rung: _Rung) -> list[int]:
+        """The best trial that reported at the rung: without one, trials that told no steps would hide the rung."""
+        told = (number for _, number in self._board if rung in self._sound[number].intermediate_values)
+        return list(islice(told, 1)) if isinstance(rung, int) else []
 
     def _compare_at(self, rung: _Rung) -> None:
         self._rung, self._board, self._keys = rung, OrderedKeys(), {}

@@ -116,6 +116,28 @@ def test_the_ga_is_shown_the_same_as_trials_change_and_from_the_start(
     assert best(grown.trials(history), n, "maximize") == best(latest, n, "maximize")
 
 
+def test_trials_that_told_no_steps_do_not_hide_the_rung_of_comparison() -> None:
+    """Imported results have no curve; the best of them alone would look as if epoch 1 were the rung."""
+
+    def trial(number: int, steps: dict[int, float]) -> FrozenTrial:
+        made = optuna.trial.create_trial(
+            params={"x": 0.0}, distributions={"x": X}, value=0.0, intermediate_values=steps
+        )
+        made.number = number
+        return made
+
+    trials = [
+        trial(0, {1: 0.0}),
+        *(trial(n, {}) for n in range(1, 9)),
+        trial(9, {1: 0.0, 2: 0.0, 3: 0.0}),
+        trial(10, {}),
+    ]
+    study = study_of(trials, "maximize")
+    history, view = followed(study), ParentsView(study, 1)
+    history.attach(view)
+    assert best(view.trials(history), 1, "maximize") == best(trials, 1, "maximize")
+
+
 def many(count: int, seed: int = 0, running: int = 0) -> list[FrozenTrial]:
     lots = [((seed + n) * 7919 % 1009) / 1009 for n in range(count + running)]
     trials = []
