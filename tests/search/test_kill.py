@@ -22,7 +22,7 @@ from search.status import sweep_status
 from search.study import LAST, is_paused
 from tests.search.conftest import ROOT, SweepFiles
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 EPOCHS = 6
 
 

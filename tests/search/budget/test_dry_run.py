@@ -15,7 +15,7 @@ from tests.search.command_line import snapshot
 from tests.search.conftest import SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.usefixtures("local_ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("local_ray")]
 
 
 def estimated(files: SweepFiles, **changes: Any) -> Estimate:

@@ -22,7 +22,7 @@ from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.search.conftest import ROOT, SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180), pytest.mark.usefixtures("gpu_ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("gpu_ray")]
 
 
 @pytest.fixture(scope="module")
