@@ -127,6 +127,7 @@ class EpochLoop:
         """Build the training anew with half the batch and twice the accumulation, at the state ``start``."""
         size = self.settings.batch_size
         if size == 1:
+            release(self.parts.device)
             raise OutOfMemoryError(
                 f"train.image_size {self.settings.image_size}: {self.settings.model} does not fit into memory even "
                 f"with one image per batch ({reason}); take a smaller image size or model, or fewer trials per GPU."

@@ -24,7 +24,12 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give memory that is no longer used back to the GPU's other users."""
+    """Give memory that is no longer used back: to this process, and to the GPU's other users.
+
+    A backward pass that failed on the CPU leaves the rest of its tasks, and with them every activation of its batch, in
+    the thread's queue until the next pass makes a new one (torch/csrc/autograd/engine.cpp, ``init_local_ready_queue``).
+    """
+    torch.zeros((), requires_grad=True).backward()  # type: ignore[no-untyped-call]  # torch left it untyped
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

@@ -23,7 +23,7 @@ from search.sweep import Options, run_sweep
 from tests.search.conftest import ROOT, SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 EPOCHS = 8
 
 
@@ -45,7 +45,7 @@ def epochs_by_pid(files: SweepFiles) -> Counter[int]:
 
 def test_every_trial_ends_though_a_node_is_taken_away(cluster: Cluster, tmp_path: Path) -> None:
     files = SweepFiles(tmp_path)
-    files.switch("sleep", "0.25")
+    files.switch("sleep", "3")  # a busy machine takes its time to start the second worker: there must be work left
     config = files.config(
         trials=6, train={"epochs": EPOCHS, "model": "yolov5n"}, scheduler={"type": "none"}, storage_path="store"
     )
@@ -54,7 +54,11 @@ def test_every_trial_ends_though_a_node_is_taken_away(cluster: Cluster, tmp_path
 
     def take_away() -> None:
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
+            while len(epochs_by_pid(files)) < 2:
+                assert time.monotonic() < deadline, "the second node never started"
+                time.sleep(0.05)
+            files.switch("sleep", "0.25")
             # Both nodes are at work once two processes have finished a few epochs each.
             while sum(count >= 4 for count in epochs_by_pid(files).values()) < 2:
                 assert time.monotonic() < deadline, "the second node never trained"
