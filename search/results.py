@@ -25,6 +25,7 @@ from search.known.evolve import write_evolve
 from search.known.marks import SOURCE, is_result
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
+from search.samplers.keys import START
 from search.space import load_space
 from search.study import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST, load_study
 from search.yields import member_yields
@@ -242,7 +243,7 @@ def _standing(best: BestTrial, config: SweepConfig) -> str:
 
 def beside_default(best: BestTrial) -> str:
     """How the best trial stands beside trial 0, in words."""
-    if best.trial.number == 0:
+    if best.trial.number == START:
         return "it is the hyp that the sweep started from"
     if best.default_value is None:
         return "the hyp that the sweep started from did not get so far"

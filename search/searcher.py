@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -204,9 +204,10 @@ class StudySearcher(Searcher):
         """Whether there are no more new trials and none is at work."""
         return self._is_exhausted and not self._at_work()
 
-    def has_full_training(self) -> bool:
-        """Whether a trial of this sweep has been trained to its last epoch."""
-        return any(not is_result(trial) for trial in self._study.trials(TrialState.COMPLETE))
+    def has_full_training(self, apart_from: Container[int]) -> bool:
+        """Whether a trial of this sweep, but those, has been trained to its last epoch."""
+        ended = self._study.trials(TrialState.COMPLETE)
+        return any(trial.number not in apart_from and not is_result(trial) for trial in ended)
 
     def park(self, number: int) -> None:
         """A trial that waits has left its worker."""

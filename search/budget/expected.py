@@ -170,9 +170,11 @@ class _Run:
         return True
 
     def _finish_best(self, now: float) -> bool:
-        """Where no trial has been trained to its end, the best of those that wait is."""
+        """Where no trial but the spared has been trained to its end, the best of those that wait is."""
         scheduler, full = self._sweep.scheduler, self._sweep.epochs
-        if not self._rungs or scheduler.type != "asha" or not scheduler.finish_best or full in self._reached:
+        if not self._rungs or scheduler.type != "asha" or not scheduler.finish_best:
+            return False
+        if any(epoch == full for number, epoch in enumerate(self._reached) if number not in scheduler.spared):
             return False
         number = self._rungs.finalist()
         if number is not None:

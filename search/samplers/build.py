@@ -16,7 +16,7 @@ from search.priors import Prior
 from search.samplers import optuna_members
 from search.samplers._rng import derived_seed
 from search.samplers.allocation import AllocationName, CreditOptions, allocation
-from search.samplers.members import MEMBERS, GAOptions, MemberOptions, Setting, TPEOptions
+from search.samplers.members import MEMBERS, CurveGPOptions, MemberOptions, Setting
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import STRENGTH, PriorSampler
 from search.samplers.several import FrontSampler
@@ -36,7 +36,7 @@ class SamplerConfig(FrozenModel):
     """The ``sampler`` part of a sweep's configuration."""
 
     members: dict[str, SerializeAsAny[MemberOptions]] = Field(
-        default_factory=lambda: {"ga": GAOptions(), "tpe": TPEOptions()}
+        default_factory=lambda: dict[str, MemberOptions](curve_gp=CurveGPOptions())
     )
     """Members with their options; a plain list of names takes the defaults."""
     allocation: AllocationName = "even"

@@ -14,3 +14,5 @@ FROM_PRIOR_KEY = "from_prior"
 """Whether a trial was drawn from the prior instead of by its author; absent where there is no prior."""
 STAGE_KEY = "stage"
 """The stage of a staged sweep that a trial belongs to, see :mod:`search.stages`."""
+START = 0
+"""Number of the trial with the hyp that a sweep starts from."""

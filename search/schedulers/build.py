@@ -73,6 +73,8 @@ def build_rungs(
             return None
     several = bool(plan.objectives)
     known = (past(trial, rungs.levels, several=several) for trial in sorted(history, key=lambda t: t.number))
+    for number in config.spared:
+        rungs.release(number)
     rungs.load(each._replace(paused_at=None) if each.number in foreign else each for each in known)
     return rungs
 
@@ -99,12 +101,14 @@ def build_scheduler(
         desk:
             Who hands out trials; needed where there are rungs.
     """
-    finish_best = config.finish_best and config.type == "asha"
+    finish_best, spared = config.finish_best and config.type == "asha", config.spared
     if isinstance(rungs, FrontRungs) and desk is not None:
         metrics = [goal.metric for goal in plan.objectives]
-        return FrontScheduler(rungs, desk, metrics=metrics, epochs=plan.epochs, finish_best=finish_best)
+        return FrontScheduler(rungs, desk, metrics=metrics, epochs=plan.epochs, finish_best=finish_best, spared=spared)
     if rungs is not None and desk is not None:
-        return PromotingScheduler(rungs, desk, metric=plan.metric, epochs=plan.epochs, finish_best=finish_best)
+        return PromotingScheduler(
+            rungs, desk, metric=plan.metric, epochs=plan.epochs, finish_best=finish_best, spared=spared
+        )
     first = config.first_rung(plan.epochs)
     if config.type == "asha_stop":
         return StudyASHA(

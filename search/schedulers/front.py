@@ -7,7 +7,7 @@ of a rung are sorted into fronts, and those of a front by crowding distance (:mo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,13 +106,22 @@ class FrontScheduler(PromotingScheduler):
         epochs:
             Epochs of a full training.
         finish_best:
-            Whether the most preferred trial is trained to its end where no trial has been.
+            Whether the most preferred trial is trained to its end where none has been.
+        spared:
+            Trials that are trained to their end whatever they are worth.
     """
 
     def __init__(
-        self, rungs: FrontRungs, desk: Desk, *, metrics: Sequence[str], epochs: int, finish_best: bool = True
+        self,
+        rungs: FrontRungs,
+        desk: Desk,
+        *,
+        metrics: Sequence[str],
+        epochs: int,
+        finish_best: bool = True,
+        spared: Container[int] = (),
     ) -> None:
-        super().__init__(rungs, desk, metric=metrics[0], epochs=epochs, finish_best=finish_best)
+        super().__init__(rungs, desk, metric=metrics[0], epochs=epochs, finish_best=finish_best, spared=spared)
         self._value_keys = tuple(metrics)
 
     def _decide(self, number: int, epoch: int, result: dict[str, Any]) -> Decision:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ray.tune.experiment import Trial
@@ -43,8 +44,8 @@ class Desk(Protocol):
         """Whether there are no more new trials and none is at work."""
         ...
 
-    def has_full_training(self) -> bool:
-        """Whether a trial has been trained to its last epoch."""
+    def has_full_training(self, apart_from: Container[int]) -> bool:
+        """Whether a trial, but those, has been trained to its last epoch."""
         ...
 
     def park(self, number: int) -> None:
@@ -65,8 +66,8 @@ class PromotingScheduler(FIFOScheduler):
 
     A free worker takes, in this order: a trial that had one and lost it (a crash, an earlier driver); the trial that
     the rungs promote; a new trial. When nothing is at work and nothing will be, the trials that wait are closed: Ray
-    would never end. A sweep of few trials would end so without a single full training, for the best third of two trials
-    is none: the best one is trained to its end then.
+    would never end. A sweep of few trials would end so without a full training, for the best third of two trials is
+    none: the best one is trained to its end then.
 
     Args:
         rungs:
@@ -78,11 +79,20 @@ class PromotingScheduler(FIFOScheduler):
         epochs:
             Epochs of a full training.
         finish_best:
-            Whether the best trial is trained to its end where no trial has been.
+            Whether the best trial is trained to its end where none has been.
+        spared:
+            Trials that are trained to their end whatever they are worth; they do not count for ``finish_best``.
     """
 
     def __init__(
-        self, rungs: Ladder[Any, Any], desk: Desk, *, metric: str, epochs: int, finish_best: bool = True
+        self,
+        rungs: Ladder[Any, Any],
+        desk: Desk,
+        *,
+        metric: str,
+        epochs: int,
+        finish_best: bool = True,
+        spared: Container[int] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._rungs = rungs
@@ -90,6 +100,7 @@ class PromotingScheduler(FIFOScheduler):
         self._value_key = metric
         self._epochs = epochs
         self._finish_best = finish_best
+        self._spared = spared
         self._trials: dict[int, Trial] = {}
         self._first: deque[int] = deque()
         self._saving: set[int] = set()
@@ -166,7 +177,9 @@ class PromotingScheduler(FIFOScheduler):
         return None
 
     def _take_up_finalist(self) -> Trial | None:
-        number = self._rungs.finalist() if self._finish_best and not self._desk.has_full_training() else None
+        if not self._finish_best or self._desk.has_full_training(self._spared):
+            return None
+        number = self._rungs.finalist()
         if number is None:
             return None
         self._rungs.release(number)

@@ -163,7 +163,8 @@ class Ladder(ABC, Generic[ValueT, RungT]):
             for epoch, value in sorted(past.values.items()):
                 if self._is_finite(value):
                     self._enter(past.number, epoch, value)
-            if past.paused_at in self._rungs and past.number in self._rungs[past.paused_at]:
+            waits = past.paused_at in self._rungs and past.number in self._rungs[past.paused_at]
+            if past.paused_at is not None and waits and past.number not in self._finalists:
                 self._wait(past.number, past.paused_at)
 
     def record(self, number: int, epoch: int, value: ValueT) -> Decision:
@@ -216,8 +217,9 @@ class Ladder(ABC, Generic[ValueT, RungT]):
         return next((number for number in waiting if number is not None), None)
 
     def release(self, number: int) -> None:
-        """A trial that waits is trained to its end, and judged at no rung any more."""
-        self.promote(number)
+        """A trial is trained to its end and judged at no rung any more; its values count for the others."""
+        if number in self._waiting:
+            self.promote(number)
         self._finalists.add(number)
 
     def repeat(self, number: int) -> None:

@@ -105,6 +105,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, shapes: Path, log: Log) -> S
         hyp="hyp.yaml",
         trials=6,
         seed=1,
+        sampler={"members": ["ga", "tpe"]},
         scheduler={"grace_period": 1, "reduction_factor": 2},
         train={**TRAIN, "epochs": 4},
     )

@@ -46,7 +46,8 @@ class SweepFiles:
             "data": "data.yaml",
             "space": "space.yaml",
             "train": {"epochs": 9, "model": "yolov5n"},
-            "scheduler": {"grace_period": 1, "reduction_factor": 3},
+            # As the paper has it: counts are known then.
+            "scheduler": {"grace_period": 1, "reduction_factor": 3, "finish_start": False},
             "sampler": {"members": {"random": {}}},
             **({} if "stages" in changes else {"trials": 6}),
         }

@@ -51,12 +51,13 @@ def test_a_bucket_stays_as_it_is(files: SweepFiles) -> None:
     assert files.config(storage_path="s3://bucket/sweeps").storage_path == "s3://bucket/sweeps"
 
 
-def test_defaults_are_yolov5s_and_ga_alongside_tpe(files: SweepFiles) -> None:
+def test_defaults_are_yolov5s_and_what_was_measured_best(files: SweepFiles) -> None:
     values = {"name": "x", "data": "data.yaml", "space": "space.yaml", "train": {"epochs": 5}}
     path = files.folder / "short.yaml"
     path.write_text(yaml.safe_dump(values))
     config = load_sweep_config(path)
-    assert list(config.sampler.members) == ["ga", "tpe"]
+    assert list(config.sampler.members) == ["curve_gp"]
+    assert (config.scheduler.type, config.scheduler.spared) == ("asha", (0,))
     assert (config.settings().image_size, config.settings().nominal_batch_size) == (640, 64)
     assert config.base_hyp().lr0 == 0.01
     assert (config.keep_best_checkpoints, config.max_paused_checkpoints) == (1, 20)
@@ -132,8 +133,8 @@ def test_a_file_that_is_no_sweep_is_refused(tmp_path: Path, text: str | None, wo
         load_sweep_config(path)
 
 
-@pytest.mark.parametrize(("epochs", "expected"), [(3, 1), (9, 1), (27, 3), (100, 11)])
-def test_the_first_rung_is_a_ninth_of_the_epochs(epochs: int, expected: int) -> None:
+@pytest.mark.parametrize(("epochs", "expected"), [(2, 1), (9, 2), (20, 4), (27, 5), (100, 20)])
+def test_the_first_rung_is_a_fifth_of_the_epochs(epochs: int, expected: int) -> None:
     assert SchedulerConfig().first_rung(epochs) == expected
 
 

@@ -107,6 +107,19 @@ def test_two_slots_with_divergence_crashes_and_lost_checkpoints_then_more_trials
     assert best <= {t.number for t in found[12:] if t.state == TrialState.COMPLETE}
 
 
+def test_the_default_trains_trial_0_to_its_end_however_bad_and_one_of_its_own(files: SweepFiles) -> None:
+    (files.folder / "hyp.yaml").write_text("momentum: 0.1\n")  # the worst place there is
+    result = run(files, trials=3, hyp="hyp.yaml", scheduler={"grace_period": 3})
+    found = trials(files)
+    assert found[0].params["momentum"] == 0.1
+    assert found[0].state == TrialState.COMPLETE
+    assert files.epochs_of(0) == list(range(1, EPOCHS + 1))
+    assert result.states == {"COMPLETE": 2, "PRUNED": 1}
+    assert result.best is not None
+    assert result.best.trial.number != 0
+    assert result.best.default_value == pytest.approx(fitness(found[0], EPOCHS))
+
+
 def test_pasha_ends_with_fewer_epochs_where_the_ranking_holds(files: SweepFiles) -> None:
     """On a quadratic the ranking never changes: nothing is trained beyond the second rung."""
     result = run(files, trials=9, scheduler={"type": "pasha", "grace_period": 1, "reduction_factor": 3})

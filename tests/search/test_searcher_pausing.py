@@ -18,7 +18,7 @@ from search.study import LAST, SweepStudy, is_paused
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_searcher import step
 
-ASHA = SchedulerConfig(grace_period=2, reduction_factor=2)
+ASHA = SchedulerConfig(grace_period=2, reduction_factor=2, finish_start=False)
 
 
 def build(files: SweepFiles, *, new: bool = True, **changes: Any) -> tuple[StudySearcher, SweepStudy, Rungs]:
@@ -91,9 +91,9 @@ def test_the_sweep_is_not_finished_while_one_may_be_promoted(files: SweepFiles) 
     rungs.promote(0)
     searcher.take_up(0)
     assert not searcher.is_over()
-    assert not searcher.has_full_training()
+    assert not searcher.has_full_training(())
     searcher.on_trial_complete("a", step(9, 0.9))
-    assert searcher.has_full_training()
+    assert searcher.has_full_training(())
     assert searcher.suggest("c") == Searcher.FINISHED
     assert searcher.is_over()
     searcher.on_trial_complete("b")
@@ -153,4 +153,38 @@ def test_another_scheduler_after_a_resume_trains_those_that_waited(files: SweepF
     assert config is not None
     assert (config["trial_number"], config["checkpoint"]) == (0, "/store/0")
     other.on_trial_result("b", step(3, 0.6))
+    assert not is_paused(study.trial(0))
+
+
+def test_trial_0_is_judged_at_no_rung(files: SweepFiles) -> None:
+    """Its values count, and it is no full training of the sweep's own."""
+    study, plan = open_tiny(files, new=True)
+    rungs = build_rungs(SchedulerConfig(grace_period=2, reduction_factor=2), plan, study.trials())
+    assert rungs is not None
+    searcher = StudySearcher(study, plan, "/store/{}".format, lambda _: Crash("crashed"), rungs)
+    searcher.suggest("a")
+    searcher.suggest("b")
+    assert report(searcher, rungs, "b", 1, 2, 0.1) is Decision.WAIT
+    assert report(searcher, rungs, "a", 0, 2, 0.2) is Decision.GO_ON
+    assert not is_paused(study.trial(0))
+    assert rungs.promotable() is None  # the one place of two is that of trial 0
+    searcher.on_trial_complete("a", step(9, 0.9))
+    assert study.trial(0).state == TrialState.COMPLETE
+    assert searcher.has_full_training(())
+    assert not searcher.has_full_training((0,))
+
+
+def test_trial_0_goes_on_after_a_resume_though_it_waited(files: SweepFiles) -> None:
+    searcher, study, rungs = build(files)
+    searcher.suggest("a")
+    assert report(searcher, rungs, "a", 0, 2, 0.5) is Decision.WAIT
+    _, plan = open_tiny(files, new=False)
+    resumed = build_rungs(SchedulerConfig(grace_period=2, reduction_factor=2), plan, study.trials())
+    assert resumed is not None
+    assert resumed.waiting == {}
+    again = StudySearcher(study, plan, "/store/{}".format, lambda _: Crash("crashed"), resumed)
+    config = again.suggest("b")
+    assert config is not None
+    assert (config["trial_number"], config["checkpoint"]) == (0, "/store/0")
+    assert report(again, resumed, "b", 0, 3, 0.6) is Decision.GO_ON
     assert not is_paused(study.trial(0))

@@ -10,7 +10,8 @@ FREE = Costs(0, 0, 1)
 
 
 def sweep(scheduler: str, *, trials: int = 30, slots: int = 1, epochs: int = 9, **more: float) -> SimulatedSweep:
-    config = SchedulerConfig.model_validate({"type": scheduler, "reduction_factor": 3, **more})
+    given = {"type": scheduler, "reduction_factor": 3, "grace_period": 1, "finish_start": False, **more}
+    config = SchedulerConfig.model_validate(given)
     return SimulatedSweep(config, epochs, trials, slots)
 
 
@@ -44,6 +45,15 @@ def test_the_best_of_few_trials_is_trained_to_the_end() -> None:
     found = expect(sweep("asha", trials=2), FREE)
     assert (found.least, found.most) == (1 + 9, 1 + 9)
     assert expect(sweep("asha", trials=2, finish_best=False), FREE).most == 2
+
+
+def test_trial_0_is_trained_to_the_end_whatever_it_is_worth() -> None:
+    rising = np.linspace(0, 1, 9)
+    run = _Run(sweep("asha", trials=9, finish_start=True), FREE, rising)
+    without = _Run(sweep("asha", trials=9), FREE, rising)
+    assert run.run()[0] >= without.run()[0] + 8
+    assert (run._reached[0], without._reached[0]) == (9, 1)
+    assert expect(sweep("asha", trials=2, finish_start=True), FREE).most == 9 + 9
 
 
 @pytest.mark.parametrize("scheduler", ["asha", "asha_stop", "pasha", "median", "none"])

@@ -6,6 +6,7 @@ queued again.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -62,8 +63,8 @@ class ModelDesk:
     def at_work(self) -> int:
         return len(self.live - self.parked)
 
-    def has_full_training(self) -> bool:
-        return bool(self.full)
+    def has_full_training(self, apart_from: Container[int]) -> bool:
+        return any(number not in apart_from for number in self.full)
 
     def park(self, number: int) -> None:
         assert number in self.rungs.waiting
@@ -88,10 +89,13 @@ class ModelDesk:
 
 class RayModel:
     def __init__(
-        self, rungs: Rungs, slots: int, epochs: int, planned: int, most: int = 10**6, *, finish_best: bool = False
-    ) -> None:
+        self, rungs: Rungs, slots: int, epochs: int, planned: int, most: int = 10**6,
+        *, finish_best: bool = False, spared: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
         self.desk = ModelDesk(rungs, planned, most)
-        self.scheduler = PromotingScheduler(rungs, self.desk, metric="loss", epochs=epochs, finish_best=finish_best)
+        self.scheduler = PromotingScheduler(
+            rungs, self.desk, metric="loss", epochs=epochs, finish_best=finish_best, spared=spared
+        )
         self.slots, self.epochs = slots, epochs
         self.trials: list[ModelTrial] = []
         self.started: list[int] = []

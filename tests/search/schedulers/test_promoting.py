@@ -145,6 +145,25 @@ def test_a_sweep_of_few_trials_ends_with_its_best_trained_to_the_end(losses: lis
         assert finished.started == [*paper.started, *finished.desk.full]
 
 
+@given(losses=st.lists(st.sampled_from(LOSSES), min_size=1, max_size=20), eta=st.sampled_from([2, 3]))
+@settings(deadline=None)
+def test_what_is_spared_is_trained_to_its_end_and_so_is_one_that_is_not(losses: list[float], eta: int) -> None:
+    rungs = Rungs((1, 3), eta, "min")
+    rungs.release(0)
+    model = RayModel(rungs, 1, 9, len(losses), finish_best=True, spared=(0,))
+    model.fill()
+    while at_work := model.at_work():
+        (trial,) = at_work
+        action = model.report(trial, losses[trial.number])
+        assert trial.number != 0 or action == (TrialScheduler.STOP if trial.epoch == 9 else TrialScheduler.CONTINUE)
+        if action == TrialScheduler.PAUSE:
+            model.saved(trial)
+        model.fill()
+    assert {trial.status for trial in model.trials} == {Trial.TERMINATED}
+    assert 0 in model.desk.full
+    assert len(model.desk.full) > 1 or len(losses) == 1
+
+
 def scheduler(history: list[Past], begun: frozenset[int] = frozenset(), most: int = 10) -> tuple[Any, ModelDesk, Rungs]:
     rungs = Rungs((1, 3), 3, "min")
     rungs.load(history)

@@ -179,6 +179,27 @@ def test_a_worker_that_dies_before_the_checkpoint_is_kept_costs_the_trial_no_pla
     assert rungs.record(0, 3, 0.9) is Decision.WAIT  # judged as before
 
 
+def test_what_is_released_never_waits_and_counts_for_the_others() -> None:
+    rungs = Rungs((1, 3), 2)
+    rungs.release(0)
+    assert rungs.record(0, 1, 0.5) is Decision.GO_ON  # alone in its rung, where others wait
+    assert rungs.record(1, 1, 0.4) is Decision.WAIT
+    assert rungs.promotable() is None  # trial 0 has the one place
+    assert rungs.record(2, 1, 0.6) is Decision.GO_ON
+    assert rungs.record(0, 3, 0.1) is Decision.GO_ON
+    assert rungs.record(0, 5, math.nan) is Decision.STOP
+    rungs.release(1)  # one that waits is taken up
+    assert rungs.waiting == {}
+
+
+def test_what_is_released_does_not_wait_after_a_resume() -> None:
+    rungs = Rungs((1, 3), 2)
+    rungs.release(0)
+    rungs.load([Past(0, {1: 0.5}, paused_at=1), Past(1, {1: 0.4}, paused_at=1)])
+    assert rungs.waiting == {1: 1}
+    assert rungs.promotable() is None
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_finite_number_ends_the_trial_and_moves_nothing(value: float) -> None:
     rungs = Rungs((1, 3), 2)
