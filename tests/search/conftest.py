@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,20 @@ from search.samplers import build_sampler
 from search.searcher import TrialPlan
 from search.space import load_space
 from search.study import SweepStudy, open_study
+from tests.postgresql import binaries, server
 from tests.search.command_line import Cli, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Callable[[str], str]]:
+    """Makes a new database on a server of the tests' own, and gives its URL."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: its tests need initdb, such as from Debian's package `postgresql`")
+    with server(programs) as database:
+        yield database
 
 
 class SweepFiles:

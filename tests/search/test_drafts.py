@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,15 @@ def sqlite(folder: Path) -> BaseStorage:
     return get_storage(f"sqlite:///{folder}/study.db")
 
 
+@pytest.fixture(params=["journal", "sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BaseStorage]:
+    """Opens one and the same storage again and again."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql")(f"test_{uuid.uuid4().hex}")
+        return lambda: get_storage(url)
+    return functools.partial({"journal": journal, "sqlite": sqlite}[request.param], tmp_path)
+
+
 def swept(storage: BaseStorage, sampler: BaseSampler, stream: int = 0) -> SweepStudy:
     study = optuna.create_study(
         storage=storage, sampler=sampler, study_name="s", direction="maximize", load_if_exists=True
@@ -96,11 +107,10 @@ def stable(attrs: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("make", SAMPLERS.values(), ids=SAMPLERS)
-@pytest.mark.parametrize("where", [journal, sqlite])
 def test_a_draw_is_what_optuna_itself_would_ask(
-    tmp_path: Path, make: Callable[[], BaseSampler], where: Callable[[Path], BaseStorage]
+    make: Callable[[], BaseSampler], where: Callable[[], BaseStorage]
 ) -> None:
-    ours = swept(where(tmp_path), make())
+    ours = swept(where(), make())
     theirs = optuna.create_study(sampler=make(), direction="maximize")
     for number in range(15):
         drawn, asked = ours.draw(), theirs.ask(SPACE.distributions())
@@ -140,11 +150,8 @@ def test_a_kill_leaves_a_trial_whole_or_not_at_all(tmp_path: Path) -> None:
     assert (left.params, left.state) == (whole.params, TrialState.RUNNING)
 
 
-@pytest.mark.parametrize("where", [journal, sqlite])
-def test_an_enqueued_trial_comes_first_with_its_values_and_what_they_lack(
-    tmp_path: Path, where: Callable[[Path], BaseStorage]
-) -> None:
-    study = swept(where(tmp_path), _portfolio())
+def test_an_enqueued_trial_comes_first_with_its_values_and_what_they_lack(where: Callable[[], BaseStorage]) -> None:
+    study = swept(where(), _portfolio())
     study.study.enqueue_trial({"lr0": 0.01, "anchors": 4}, user_attrs={AUTHOR_KEY: "known"})
     first, second = study.draw(), study.draw()
     assert (first.number, second.number) == (0, 1)
@@ -154,11 +161,10 @@ def test_an_enqueued_trial_comes_first_with_its_values_and_what_they_lack(
     assert second.params["lr0"] != 0.01
 
 
-@pytest.mark.parametrize("where", [journal, sqlite])
 def test_a_number_that_another_driver_took_is_passed_over(
-    tmp_path: Path, where: Callable[[Path], BaseStorage], monkeypatch: pytest.MonkeyPatch
+    where: Callable[[], BaseStorage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours, theirs = swept(where(tmp_path), _portfolio()), swept(where(tmp_path), _portfolio(), stream=1)
+    ours, theirs = swept(where(), _portfolio()), swept(where(), _portfolio(), stream=1)
     for _ in range(4):
         ours.finish(ours.draw().number, TrialState.COMPLETE, 0.5)
     store = DraftStorage.store

@@ -30,12 +30,16 @@ def at_work(trial: FrozenTrial, driver: int) -> bool:
     return trial.state == TrialState.RUNNING and trial.user_attrs.get("driver") == driver
 
 
-@pytest.mark.parametrize("storage", ["journal", pytest.param("sqlite", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize(
+    "storage", ["journal", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("sqlite", "postgresql"))]
+)
 def test_they_share_the_trials_out_and_one_of_them_is_killed(
-    storage: str, files: SweepFiles, start: Callable[[str], Driver]
+    storage: str, files: SweepFiles, start: Callable[[str], Driver], request: pytest.FixtureRequest
 ) -> None:
     files.switch("sleep", "20")  # however long the second one takes to start, there is work left for it
-    url = None if storage == "journal" else f"sqlite:///{files.folder / 'study.db'}"
+    url = {"journal": None, "sqlite": f"sqlite:///{files.folder / 'study.db'}"}.get(storage)
+    if storage == "postgresql":
+        url = request.getfixturevalue("postgresql")("two_drivers")
     train = {"epochs": EPOCHS, "model": "yolov5n"}
     files.write(trials=14, train=train, scheduler={"type": "asha", "grace_period": 2}, study_storage=url)
     first = start("run")
