@@ -22,7 +22,7 @@ from search.searcher import StudySearcher
 from search.study import BEST, LAST
 
 EPOCHS = 9
-OURS = {"ga": ["ga"], "tpe": ["tpe"], "portfolio": ["ga", "tpe"]}
+OURS = {"curve_gp": ["curve_gp"], "ga": ["ga"], "tpe": ["tpe"], "portfolio": ["ga", "tpe"]}
 
 
 class Ours:
