@@ -29,16 +29,18 @@ from search.goals.screen import Screen, build_screen
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
+from search.keys import TARGET
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, count_states, smaller_batches, write_results
 from search.retention import RetentionRule
 from search.samplers import StagedSampler, build_sampler
+from search.samplers.keys import is_paused
 from search.schedulers.build import build_rungs, build_scheduler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
 from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import TARGET, SweepStudy, is_paused, open_study
+from search.study import SweepStudy, open_study
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
 

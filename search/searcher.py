@@ -30,13 +30,14 @@ from search.crashes import Crash
 from search.goals.config import Objective
 from search.goals.record import REJECTED, is_rejected, values_by_epoch
 from search.goals.screen import CONSTRAINT, MOST_REDRAWS
+from search.keys import BEST, GPU_PEAK, GPU_SECONDS, LAST
 from search.known.marks import is_result
 from search.outcome import judge, metrics_of
 from search.samplers.keys import PAUSED_KEY
 from search.schedulers.keys import TIME_ATTR
 from search.schedulers.rungs import Ladder
 from search.space import Space
-from search.study import BEST, GPU_PEAK, GPU_SECONDS, LAST, SweepStudy
+from search.study import SweepStudy
 from trainable.costs import COSTS
 from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
 

@@ -32,9 +32,10 @@ from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
 from search.journal import JOURNAL, mend_journal
 from search.journal_storage import SweepJournal
+from search.keys import DEFAULT, FAILURE, FAILURE_KIND
 from search.known.marks import OwnTrials
 from search.samplers import AUTHOR_KEY, PortfolioSampler
-from search.samplers.keys import DRIVER_KEY, PAUSED_KEY
+from search.samplers.keys import DRIVER_KEY
 from search.samplers.stages import Stage, must_wait
 from search.schedulers.neighbours import Neighbours
 from search.stages import stages_of
@@ -46,29 +47,6 @@ if TYPE_CHECKING:
     from search.goals.screen import Screen
     from search.schedulers.rungs import Ladder
     from search.space import Space
-
-DEFAULT = "default"
-"""Stands as the author of trial 0, the default hyp, which no sampler drew."""
-FAILURE = "failure"
-"""User attribute of a failed trial: why, in one line."""
-FAILURE_KIND = "failure_kind"
-"""User attribute of a failed trial: a kind of :mod:`trainable.failures`, or of :mod:`search.crashes`."""
-LAST = "last"
-"""User attribute of a trial: ``epoch`` and ``metrics`` of its newest epoch; ``seconds`` and ``epochs_run`` of all that
-were trained, repeated ones, too; and ``gpu_memory_peak``, the largest of all."""
-BEST = "best"
-"""User attribute of a trial: ``{"epoch", "metrics"}`` of its best epoch."""
-BATCH_SIZE = "batch_size"
-"""Key of a result: images per forward pass that the epoch ended with; fewer than asked for where memory was short."""
-GPU_PEAK = "gpu_memory_peak"
-"""Key of a result: largest GPU memory of the training so far, in bytes; absent on a CPU."""
-GPU_SECONDS = "gpu_seconds"
-"""Key in ``last``: the trial's ``seconds``, each times the GPUs that it occupied."""
-GPU_TOTAL = "gpu_memory_total"
-"""Key of a result: memory of that GPU, in bytes."""
-
-TARGET = "target"
-"""User attribute of the study: the trials that it shall have, extensions included."""
 
 _MACHINE_SETTINGS = ("data", "device", "workers", "cache", "cache_dir", "amp", "broken_images")
 """Training settings that say where a training runs, or what becomes of a damaged data set, rather than what it is; they
@@ -312,11 +290,6 @@ class SweepStudy:
 def _told_values(value: float | Sequence[float] | None) -> list[float] | None:
     values = [value] if isinstance(value, int | float) else list(value or ())
     return values if values and not any(map(math.isnan, values)) else None
-
-
-def is_paused(trial: FrozenTrial) -> bool:
-    """Whether a trial waits at a rung, with its checkpoint, to be promoted."""
-    return trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None
 
 
 def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  a choice may be anything

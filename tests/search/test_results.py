@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError, WorkFailedError
 from search.config import load_sweep_config
+from search.keys import BEST, LAST
 from search.results import (
     beside_default,
     best_trial,
@@ -20,7 +21,7 @@ from search.results import (
     write_results,
 )
 from search.space import load_space
-from search.study import BEST, LAST, SweepStudy
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from trainable.hyp import Hyp, read_hyp
 

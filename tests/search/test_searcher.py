@@ -12,9 +12,10 @@ from ray.tune.search import Searcher
 
 from data_prep.errors import DataMissingError, ImageError, InputError, WorkFailedError
 from search.crashes import DISK, Crash
+from search.keys import BEST, FAILURE, FAILURE_KIND, LAST
 from search.outcome import judge, metrics_of
 from search.searcher import HOPELESS, StudySearcher
-from search.study import BEST, FAILURE, FAILURE_KIND, LAST, SweepStudy
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 
 

@@ -15,9 +15,10 @@ from optuna.trial import Trial, TrialState
 from data_prep.errors import InputError
 from search.drivers import Driver, driver
 from search.journal import JOURNAL, mend_journal
+from search.keys import LAST
 from search.samplers import build_sampler
 from search.space import load_space
-from search.study import LAST, SweepStudy, load_study, open_study
+from search.study import SweepStudy, load_study, open_study
 from tests.search.conftest import SweepFiles, open_tiny
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from search.study import LAST, SweepStudy
+from search.keys import LAST
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 
 EPOCHS = 9
