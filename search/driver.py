@@ -30,6 +30,7 @@ from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
 from search.keys import TARGET
+from search.opening import open_study
 from search.progress import Progress, ProgressCallback
 from search.results import BestTrial, SmallerBatch, best_trial, count_states, smaller_batches, write_results
 from search.retention import RetentionRule
@@ -40,7 +41,7 @@ from search.searcher import StudySearcher, TrialPlan
 from search.space import Space, load_space
 from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
 
@@ -149,7 +150,7 @@ class Sweep:
         object.__setattr__(self, "screen", build_screen(self.config, space))
 
     def open(self, driver: Driver, *, new: bool) -> SweepStudy:
-        """Open the sweep's study; see :func:`search.study.open_study`."""
+        """Open the sweep's study; see :func:`search.opening.open_study`."""
         return open_study(
             self.config, self.run_dir, self.space, self.sampler, new=new, screen=self.screen, driver=driver
         )

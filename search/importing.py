@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from data_prep.errors import InputError
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
 from search.drivers import driver
+from search.identity import identity
 from search.keys import LAST
 from search.known.choose import TOP, Choice, choose, curve_of, ranking
 from search.known.comparable import check_comparable, check_config
@@ -28,10 +29,11 @@ from search.known.report import Imported, ImportReport
 from search.known.source import KnownSource
 from search.known.tables import shown
 from search.known.use import As
+from search.opening import open_study
 from search.optuna_log import quiet_optuna
 from search.samplers import AUTHOR_KEY
 from search.space import Space, load_space
-from search.study import SweepStudy, identity, open_study
+from search.study import SweepStudy
 
 
 def import_known(run_dir: str | Path, sources: Sequence[KnownConfig]) -> ImportReport:

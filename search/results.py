@@ -24,11 +24,11 @@ from search.goals.record import REJECTED, is_rejected, values_by_epoch
 from search.keys import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST
 from search.known.evolve import write_evolve
 from search.known.marks import SOURCE, is_result
+from search.opening import load_study
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import START
 from search.space import load_space
-from search.study import load_study
 from search.yields import member_yields
 from trainable.hyp import Hyp, format_hyp
 

@@ -23,10 +23,11 @@ from search.importing import check_start_from, start_from
 from search.journal import JOURNAL
 from search.keys import TARGET
 from search.known.marks import is_result
+from search.opening import load_study
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
-from search.study import SweepStudy, load_study
+from search.study import SweepStudy
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]

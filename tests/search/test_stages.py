@@ -16,13 +16,14 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from search.config import load_sweep_config
 from search.driver import Sweep
+from search.opening import open_study
 from search.results import best_trial, read_run
 from search.samplers import STAGE_KEY
 from search.samplers.stages import stage_name
 from search.space import load_space
 from search.stages import StageState, stage_states, stages_of
 from search.status import sweep_status
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
 from tests.search.command_line import Cli
 from tests.search.conftest import SweepFiles
 from tests.search.test_kill import Driver

@@ -22,6 +22,7 @@ from search.goals.config import Objective
 from search.goals.front import front_table, pareto_front
 from search.goals.record import OBJECTIVES
 from search.keys import BEST
+from search.opening import open_study
 from search.promote import PromoteOptions, promote
 from search.results import export_best, results_table, write_results
 from search.retention import RetentionRule, Standing, standing
@@ -29,7 +30,7 @@ from search.samplers import GeneticSampler, PortfolioSampler, build_sampler
 from search.searcher import StudySearcher, TrialPlan
 from search.space import load_space
 from search.status import sweep_status
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles
 
 GOALS = [{"metric": "map50_95", "mode": "max"}, {"metric": "cost", "mode": "min"}]
