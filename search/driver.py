@@ -37,13 +37,14 @@ from search.retention import RetentionRule
 from search.samplers import StagedSampler, build_sampler
 from search.samplers.keys import is_paused
 from search.schedulers.build import build_rungs, build_scheduler
-from search.searcher import StudySearcher, TrialPlan
+from search.searcher import StudySearcher
 from search.space import Space, load_space
 from search.stages import stages_of
 from search.storage import Usage, checkpoint_root, checkpoint_usage
 from search.study import SweepStudy
 from search.tensorboard import FOLDER as TENSORBOARD
 from search.tensorboard import TensorBoardCallback
+from search.trial_plan import TrialPlan
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial

@@ -27,10 +27,11 @@ from search.promote import PromoteOptions, promote
 from search.results import export_best, results_table, write_results
 from search.retention import RetentionRule, Standing, standing
 from search.samplers import GeneticSampler, PortfolioSampler, build_sampler
-from search.searcher import StudySearcher, TrialPlan
+from search.searcher import StudySearcher
 from search.space import load_space
 from search.status import sweep_status
 from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 from tests.search.conftest import SweepFiles
 
 GOALS = [{"metric": "map50_95", "mode": "max"}, {"metric": "cost", "mode": "min"}]

@@ -13,9 +13,10 @@ from search.goals.screen import CONSTRAINT, MOST_REDRAWS, Screen, build_screen
 from search.opening import open_study
 from search.results import count_states, results_table
 from search.samplers import build_sampler
-from search.searcher import StudySearcher, TrialPlan
+from search.searcher import StudySearcher
 from search.space import load_space
 from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 from tests.search.conftest import SweepFiles, open_tiny
 from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
