@@ -15,15 +15,18 @@ from pathlib import Path
 
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
+from search.assembly import Sweep
 from search.budget.guard import BudgetGuard
+from search.conclusion import SweepResult, conclude
 from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
-from search.driver import Options, Sweep, SweepResult, conclude, drive
+from search.driver import drive
 from search.drivers import driver
 from search.importing import check_start_from, start_from
 from search.journal import JOURNAL
 from search.keys import TARGET
 from search.known.marks import is_result
 from search.opening import load_study
+from search.options import Options
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS

@@ -15,13 +15,13 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError
 from search.config import load_sweep_config
-from search.driver import Options
 from search.drivers import driver
 from search.importing import check_start_from, import_known, start_from
 from search.known.config import KnownConfig, known_configs
 from search.known.marks import ORIGIN, is_result
 from search.known.report import ImportReport
 from search.known.use import As
+from search.options import Options
 from search.results import best_trial, read_run, results_table
 from search.space import load_space
 from search.status import sweep_status

@@ -14,8 +14,8 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError
+from search.assembly import Sweep
 from search.config import load_sweep_config
-from search.driver import Sweep
 from search.opening import open_study
 from search.results import best_trial, read_run
 from search.samplers import STAGE_KEY
