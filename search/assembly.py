@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from search import runtime
 from search.config import SweepConfig
+from search.config_files import check_files
 from search.drivers import Driver
 from search.goals.screen import Screen, build_screen
 from search.opening import open_study
@@ -35,7 +36,7 @@ class Sweep:
     screen: Screen | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.config.check_files()
+        check_files(self.config)
         space = load_space(self.config.space)
         starts = self.config.starts(space)
         build = functools.partial(

@@ -15,7 +15,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from data_prep.errors import InputError
-from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.config import SweepConfig, load_sweep_config
+from search.config_files import SWEEP_YAML, check_files
 from search.drivers import driver
 from search.identity import identity
 from search.keys import LAST
@@ -53,7 +54,7 @@ def import_known(run_dir: str | Path, sources: Sequence[KnownConfig]) -> ImportR
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{shown(run_dir)} holds no {SWEEP_YAML}: give the folder of a sweep.")
     config = load_sweep_config(run_dir / SWEEP_YAML)
-    config.check_files()
+    check_files(config)
     space = load_space(config.space)
     known = [(each, read_known(each.source)) for each in sources]
     with driver(run_dir), quiet_optuna():

@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from data_prep.files import write_atomically
 from search.best import BestTrial, best_trial, chosen_trial, curve
-from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.config import SweepConfig, load_sweep_config
+from search.config_files import SWEEP_YAML
 from search.edges import edges_of
 from search.goals.front import front_table, pareto_front
 from search.goals.record import REJECTED, is_rejected, values_by_epoch

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from search.assembly import Sweep
 from search.config import load_sweep_config
+from search.config_files import kept_files
 from search.opening import open_study
 from search.results import best_trial, read_run
 from search.samplers import STAGE_KEY
@@ -51,17 +52,17 @@ class TestConfiguration:
         group.write_text("parameters: {momentum: {low: 0, high: 1}}")
         config = files.config(stages=[{"name": "first", "space": "pace.yaml", "trials": 4}, STAGES[1]])
         files.run.mkdir()
-        kept = config.files()
+        kept = kept_files(config)
         for name, text in kept.items():
             (files.run / name).write_text(text)
         group.unlink()
         again = load_sweep_config(files.run / "sweep.yaml")
         assert again.trials == 7
         assert [stage.parameters for stage in again.stages] == [("momentum",), ("lr0",)]
-        assert again.files() == kept
+        assert kept_files(again) == kept
 
     def test_a_sweep_without_stages_does_not_speak_of_them(self, files: SweepFiles) -> None:
-        assert "stages" not in yaml.safe_load(files.config().files()["sweep.yaml"])
+        assert "stages" not in yaml.safe_load(kept_files(files.config())["sweep.yaml"])
 
     def test_alternatives_go_by_the_hyp_that_they_set(self, files: SweepFiles) -> None:
         optimizer = {"choices": ["SGD", "AdamW"]}
