@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError, WorkFailedError
 from search.goals.front import has_several_goals, pareto_front
 from search.goals.record import first_goal
+from search.keys import LAST
 from search.known.marks import is_result
-from search.study import LAST
 
 if TYPE_CHECKING:
     from search.config import SweepConfig

@@ -1,16 +1,16 @@
 """SweepConfig: everything that a sweep is told, read from YAML, checked, with every path made absolute.
 
-An unknown key is an error. ``sweep.yaml`` in a sweep's folder is this model written out again: enough to repeat it.
+An unknown key is an error. ``sweep.yaml`` in a sweep's folder is this model written out again
+(:mod:`search.config_files`): enough to repeat it.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
     ConfigDict,
     Field,
@@ -25,20 +25,18 @@ from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
 from data_prep.validation import ConfigPath, FrozenModel, describe
 from search.budget.config import BudgetConfig
-from search.goals.check import DEFAULT_SAMPLER, check_goals
+from search.goals.check import check_goals, with_first_objective
 from search.goals.config import ConstraintsConfig, Objective
 from search.known.config import KnownConfig
+from search.overrides import apply_override
 from search.paths import PathOrUri, absolute
-from search.samplers import FINITE, SamplerConfig
+from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
 from search.space import PRETRAINED, Space
-from search.stages import StageConfig
+from search.stages import StageConfig, check_stages, with_trials_of_stages
 from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
-
-_NONE_IS_A_CHOICE = ("keep_best_checkpoints", "max_paused_checkpoints")  # and not the default
-SWEEP_YAML, SPACE_YAML, HYP_YAML = "sweep.yaml", "space.yaml", "hyp.yaml"
 
 
 class _Frozen(FrozenModel):
@@ -132,53 +130,18 @@ class SweepConfig(_Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _count_trials(cls, values: Any) -> Any:  # noqa: ANN401 - whatever stands in the YAML
-        if not isinstance(values, Mapping) or not isinstance(stages := values.get("stages"), list | tuple):
-            return values
-        counts = [stage.get("trials") for stage in stages if isinstance(stage, Mapping)]
-        total = sum(count for count in counts if isinstance(count, int))
-        return {"trials": total, **values} if total else values
+    def _complete(cls, values: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
+        return with_trials_of_stages(with_first_objective(values))
 
     @model_validator(mode="after")
-    def _check_stages(self) -> Self:
-        names = [stage.name for stage in self.stages]
-        if len(set(names)) < len(names):
-            raise ValueError(f"stages: two have one name ({', '.join(names)}): give each a name of its own")
-        finite = [name for name in self.sampler.names if self.stages and name in FINITE]
-        if finite:
-            raise ValueError(f"sampler.members: {finite[0]} tries the whole space and a stage is a part, leave one out")
-        total = sum(stage.trials for stage in self.stages)
-        if self.stages and total != self.trials:
-            raise ValueError(
-                f"trials is {self.trials} and the stages have {total} in all: leave trials out, or change a stage"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_training(self) -> Self:
-        settings = self.settings()
-        if self.scheduler.first_rung(settings.epochs) > settings.epochs:
+    def _check(self) -> Self:
+        check_stages(self.stages, self.trials, self.sampler.names)
+        epochs = self.epochs
+        if self.scheduler.first_rung(epochs) > epochs:
             raise ValueError(
                 f"scheduler.grace_period is {self.scheduler.grace_period} and a training has only "
-                f"{settings.epochs} epochs (train.epochs): make it smaller"
+                f"{epochs} epochs (train.epochs): make it smaller"
             )
-        return self
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_first_objective(cls, values: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
-        """Let ``metric`` and ``mode`` be those of the first goal, and a sampler that knows several be the default."""
-        if not isinstance(values, dict) or not isinstance(values.get("objectives"), list | tuple):
-            return values
-        for name in ("metric", "mode"):
-            if name in values:
-                raise ValueError(f"{name} and objectives exclude each other, give one of them")
-        first = next(iter(values["objectives"]), None)
-        named = {name: first[name] for name in ("metric", "mode") if name in first} if isinstance(first, dict) else {}
-        return {"sampler": {"members": [DEFAULT_SAMPLER]}, **values, **named}
-
-    @model_validator(mode="after")
-    def _check_goals(self) -> Self:
         check_goals(self)
         return self
 
@@ -260,49 +223,6 @@ class SweepConfig(_Frozen):
         known = {**settings, PRETRAINED: settings["weights"] is not None, **self.base_hyp().as_dict()}
         return stated, known
 
-    def check_files(self) -> None:
-        """Check that every file that the sweep reads is there.
-
-        Raises:
-            InputError: One is not; the message names its key.
-        """
-        weights = self.train.get("weights")
-        files = {"data": self.data, "space": self.space, "hyp": self.hyp, "train.weights": weights}
-        if weights in official_names():
-            del files["train.weights"]
-        files |= {f"stages.{stage.name}.space": stage.space for stage in self.stages}
-        for key, path in files.items():
-            if path and not Path(path).is_file():
-                raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
-
-    def files(self) -> dict[str, str]:
-        """What a sweep's folder keeps of its configuration, name to text: enough to repeat it on the same data.
-
-        The space and the hyp are copied, so that a later edit of the originals does not reach into the sweep.
-        ``sweep.yaml``, without which a folder holds no sweep, comes last.
-        """
-        values = self.model_dump(mode="json", exclude_none=True)
-        values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(self, name) is None}
-        if not self.budget.names:
-            del values["budget"]
-        if self.stages:
-            values["stages"] = [stage.whole() for stage in self.stages]
-        else:
-            del values["stages"]
-        for name in ("metric", "mode") if self.objectives else ("objectives",):
-            del values[name]
-        if not self.constraints.limits():
-            del values["constraints"]
-        values["train"] = {name: value for name, value in self.settings().as_dict().items() if name != "data"}
-        if not self.start_from:
-            del values["start_from"]
-        copies = {SPACE_YAML: self.space.read_text(encoding="utf-8")}
-        values["space"] = SPACE_YAML
-        if self.hyp:
-            copies[HYP_YAML] = self.hyp.read_text(encoding="utf-8")
-            values["hyp"] = HYP_YAML
-        return {**copies, SWEEP_YAML: yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}
-
 
 def load_sweep_config(path: str | Path, overrides: Sequence[str] = ()) -> SweepConfig:
     """Read a sweep's YAML.
@@ -320,25 +240,8 @@ def load_sweep_config(path: str | Path, overrides: Sequence[str] = ()) -> SweepC
     path = Path(path).absolute()
     values = read_yaml_mapping(path)
     for override in overrides:
-        _apply(values, override)
+        apply_override(values, override)
     try:
         return SweepConfig.model_validate(values, context={"folder": path.parent})
     except ValidationError as error:
         raise InputError(f"{path}: {describe(error, values, SweepConfig)}") from error
-
-
-def _apply(values: dict[str, Any], override: str) -> None:
-    """Set one ``dotted.key=value`` in nested mappings; whether the key exists is for the model to say."""
-    key, equals, text = override.partition("=")
-    *parents, leaf = key.strip().split(".")
-    if not equals or not all((*parents, leaf)):
-        raise InputError(f"--set {override}: write dotted.key=value, for example train.epochs=20.")
-    for name in parents:
-        inner = values.setdefault(name, {})
-        if not isinstance(inner, dict):
-            raise InputError(f"--set {override}: `{name}` holds a value and no keys; leave out what follows it.")
-        values = inner
-    try:
-        values[leaf] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {override}: the value is no YAML; quote it.") from error

@@ -11,9 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from search.options import Options
+
 if TYPE_CHECKING:
+    from search.conclusion import SweepResult
     from search.demo import DemoResult
-    from search.driver import Options, SweepResult
     from search.known.report import ImportReport
     from search.promote import Promotion
     from search.status import SweepStatus
@@ -23,8 +25,6 @@ QUALITY = ("map50", "map75", "map50_95", "precision", "recall")
 
 def sweep_options(console: Console, address: str | None) -> Options:
     """A sweep that shows its progress on ``console``."""
-    from search.driver import Options
-
     return Options(address=address, console=console)
 
 

@@ -10,8 +10,8 @@ from ray.tune import Callback
 from ray.tune.result import DONE
 
 from search.gpu_sharing import advice, greed
+from search.keys import GPU_PEAK, GPU_TOTAL
 from search.schedulers.keys import TIME_ATTR
-from search.study import GPU_PEAK, GPU_TOTAL
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial

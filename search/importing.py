@@ -15,8 +15,11 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from data_prep.errors import InputError
-from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.config import SweepConfig, load_sweep_config
+from search.config_files import SWEEP_YAML, check_files
 from search.drivers import driver
+from search.identity import identity
+from search.keys import LAST
 from search.known.choose import TOP, Choice, choose, curve_of, ranking
 from search.known.comparable import check_comparable, check_config
 from search.known.config import KnownConfig
@@ -27,10 +30,11 @@ from search.known.report import Imported, ImportReport
 from search.known.source import KnownSource
 from search.known.tables import shown
 from search.known.use import As
+from search.opening import open_study
 from search.optuna_log import quiet_optuna
 from search.samplers import AUTHOR_KEY
 from search.space import Space, load_space
-from search.study import LAST, SweepStudy, identity, open_study
+from search.study import SweepStudy
 
 
 def import_known(run_dir: str | Path, sources: Sequence[KnownConfig]) -> ImportReport:
@@ -50,7 +54,7 @@ def import_known(run_dir: str | Path, sources: Sequence[KnownConfig]) -> ImportR
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{shown(run_dir)} holds no {SWEEP_YAML}: give the folder of a sweep.")
     config = load_sweep_config(run_dir / SWEEP_YAML)
-    config.check_files()
+    check_files(config)
     space = load_space(config.space)
     known = [(each, read_known(each.source)) for each in sources]
     with driver(run_dir), quiet_optuna():

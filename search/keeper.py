@@ -14,8 +14,8 @@ from ray.tune.experiment import Trial
 
 from search import checkpoints
 from search.retention import RetentionRule, Standing, standing
+from search.samplers.keys import is_paused
 from search.storage import stored_bytes
-from search.study import is_paused
 
 if TYPE_CHECKING:
     from search.study import SweepStudy

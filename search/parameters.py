@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import Trial
 from pydantic import (
     Discriminator,
     Field,
@@ -202,3 +203,15 @@ Parameter = Annotated[
 """One entry of a space."""
 Searched = FloatParameter | IntParameter | CategoricalParameter
 """An entry that is searched."""
+
+
+def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  a choice may be anything
+    """Draw one parameter of a trial; one that it has already is returned as it is."""
+    match distribution:
+        case FloatDistribution(low=low, high=high, log=log, step=step):
+            return trial.suggest_float(name, low, high, log=log, step=step)
+        case IntDistribution(low=low, high=high, log=log, step=step):
+            return trial.suggest_int(name, low, high, log=log, step=step)
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(name, choices)
+    raise TypeError(f"no way to draw {name}: unknown distribution {distribution!r}")

@@ -20,10 +20,12 @@ from rich.table import Table
 from search.budget.report import BudgetState, seconds_left
 from search.goals.front import pareto_front
 from search.goals.record import is_rejected, values_by_epoch
+from search.keys import BEST, FAILURE, LAST
 from search.known.marks import is_result
 from search.results import BestTrial, best_trial
 from search.samplers import AUTHOR_KEY
-from search.study import BEST, FAILURE, LAST, SweepStudy, is_paused
+from search.samplers.keys import is_paused
+from search.study import SweepStudy
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial

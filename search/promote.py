@@ -23,10 +23,10 @@ from search import runtime
 from search.config import SweepConfig
 from search.drivers import driver
 from search.goals.record import values_by_epoch
+from search.identity import fingerprint
 from search.paths import is_uri, join, write_text
 from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
 from search.space import load_space
-from search.study import fingerprint
 from trainable.hyp import Hyp, read_hyp
 from trainable.settings import TrainSettings
 

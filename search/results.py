@@ -17,17 +17,19 @@ from optuna.trial import FrozenTrial, TrialState
 from data_prep.errors import InputError
 from data_prep.files import write_atomically
 from search.best import BestTrial, best_trial, chosen_trial, curve
-from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
+from search.config import SweepConfig, load_sweep_config
+from search.config_files import SWEEP_YAML
 from search.edges import edges_of
 from search.goals.front import front_table, pareto_front
 from search.goals.record import REJECTED, is_rejected, values_by_epoch
+from search.keys import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST
 from search.known.evolve import write_evolve
 from search.known.marks import SOURCE, is_result
+from search.opening import load_study
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
 from search.samplers.keys import START
 from search.space import load_space
-from search.study import BATCH_SIZE, BEST, FAILURE, FAILURE_KIND, GPU_PEAK, GPU_TOTAL, LAST, load_study
 from search.yields import member_yields
 from trainable.hyp import Hyp, format_hyp
 

@@ -15,82 +15,31 @@ in the study, with the rung's epoch in ``paused``, and do not count as at work.
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from optuna.trial import FrozenTrial, TrialState
-from ray.air.constants import TIME_THIS_ITER_S
 from ray.tune.search import Searcher
 
-from data_prep.errors import InputError, WorkFailedError
+from data_prep.errors import InputError
 from search.crashes import Crash
-from search.goals.config import Objective
+from search.fatal import all_failed, all_rejected, missing_metric, shared_failure
 from search.goals.record import REJECTED, is_rejected, values_by_epoch
-from search.goals.screen import CONSTRAINT, MOST_REDRAWS
+from search.goals.screen import MOST_REDRAWS
+from search.keys import LAST
 from search.known.marks import is_result
-from search.outcome import judge, metrics_of
+from search.left_trials import LeftTrials
+from search.outcome import judge
+from search.recording import EpochRecorder
 from search.samplers.keys import PAUSED_KEY
-from search.schedulers.keys import TIME_ATTR
 from search.schedulers.rungs import Ladder
-from search.space import Space
-from search.study import BEST, GPU_PEAK, GPU_SECONDS, LAST, SweepStudy
-from trainable.costs import COSTS
-from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, KINDS, SHARED
+from search.study import SweepStudy
+from search.trial_plan import TrialPlan
+from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, SHARED
 
 if TYPE_CHECKING:
     from search.budget.guard import BudgetGuard
-
-HOPELESS = 3
-"""So many failed trials without a single epoch among all trials end a sweep; diverged ones alone do not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialPlan:
-    """What the trials of a sweep share."""
-
-    space: Space
-    """Splits a suggestion into hyps and training settings."""
-    hyp: Mapping[str, float]
-    """Base hyp that suggestions override."""
-    train: Mapping[str, Any]
-    """Training settings that suggestions override."""
-    epochs: int
-    """Epochs of a full training."""
-    metric: str
-    """Key of the optimized value in a result."""
-    mode: Literal["max", "min"]
-    """Whether more or less of it is better."""
-    trials: int
-    """Trials that the study shall have in the end."""
-    max_concurrent: int | None = None
-    """Most trials at work at a time, not counting those that wait at a rung; None leaves it to the resources."""
-    gpus: float = 0.0
-    """GPUs of one trial."""
-    objectives: tuple[Objective, ...] = ()
-    """Several goals, of which ``metric`` and ``mode`` are the first; none where there is one."""
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Keys of all values that are optimized."""
-        return tuple(goal.metric for goal in self.objectives) or (self.metric,)
-
-    def trial_config(self, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
-        """The configuration that the trainable gets."""
-        return self.config_of(trial.number, trial.params, checkpoint)
-
-    def config_of(self, number: int, params: Mapping[str, Any], checkpoint: str | None) -> dict[str, Any]:
-        """The same from a trial's number and parameters."""
-        hyp, settings = self.space.split(params)
-        return {
-            "trial_number": number,
-            "hyp": {**self.hyp, **hyp},
-            "train": {**self.train, **settings},
-            "checkpoint": checkpoint,
-            **({"costs": costs} if (costs := [name for name in self.metrics if name in COSTS]) else {}),
-        }
 
 
 class StudySearcher(Searcher):
@@ -137,10 +86,8 @@ class StudySearcher(Searcher):
         self._find_checkpoint = find_checkpoint
         self._crash_of = crash_of
         self._rungs = rungs
-        left = study.take_over()
-        self._left_waiting = deque(trial for trial in left if self._waits(trial.number))
-        self._left_running = deque(trial for trial in left if not self._waits(trial.number))
-        self._begun = frozenset(trial.number for trial in self._left_running)
+        self._recorder = EpochRecorder(study, plan, rungs)
+        self._left = LeftTrials(study, plan.epochs, rungs)
         self._guard = guard
         self._numbers: dict[str, int] = {}
         self._live: set[str] = set()
@@ -153,15 +100,15 @@ class StudySearcher(Searcher):
 
         As long as a trial that waits may be promoted the sweep is not finished: Ray would let its workers go.
         """
-        if self._left_waiting:
-            return self._hand_out(trial_id, self._left_waiting.popleft(), None)
+        if self._left.waiting:
+            return self._hand_out(trial_id, self._left.waiting.popleft(), None)
         if self._guard is not None and not self._guard.may_begin():
             # One that is at work may fail and leave its epoch to another.
             return None if self._guard.any_at_work() else cast("dict[str, Any]", Searcher.FINISHED)
         promotable = 0 if self._rungs is None else sum(1 for _ in self._rungs.promotables())
-        if not self._has_room_for(1 if self._left_running else 1 + promotable):
+        if not self._has_room_for(1 if self._left.running else 1 + promotable):
             return None
-        trial = self._next_left()
+        trial = self._left.next_running()
         if trial is None and self._study.started() < self._plan.trials and self._study.must_wait():
             return None
         trial = trial or self._next_new()
@@ -178,7 +125,7 @@ class StudySearcher(Searcher):
         """Report a step after which the trial goes on."""
         if self._has_metric(result):
             with self._study.together():
-                self._record(self._numbers[trial_id], result)
+                self._recorder.record(self._numbers[trial_id], result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Report the last step and tell the study what the trial is."""
@@ -194,7 +141,7 @@ class StudySearcher(Searcher):
 
     def has_begun(self, number: int) -> bool:
         """Whether an earlier driver left a trial at work."""
-        return number in self._begun
+        return number in self._left.begun
 
     def has_room(self) -> bool:
         """Whether one trial more may be at work."""
@@ -247,19 +194,6 @@ class StudySearcher(Searcher):
         # An unpickled searcher only remembers; Ray makes one when it looks into its own snapshots.
         self._study_name, self._numbers = state["study_name"], state["numbers"]
 
-    def _next_left(self) -> FrozenTrial | None:
-        """The next trial that an earlier driver left, unless all that it lacked was to be told."""
-        while self._left_running:
-            trial = self._study.complete(self._left_running.popleft())
-            if is_rejected(trial):  # a kill came between its draw and its end
-                self._study.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
-                continue
-            values = values_by_epoch(trial).get(self._plan.epochs)
-            if values is None:
-                return trial
-            self._study.finish(trial.number, TrialState.COMPLETE, values)
-        return None
-
     def _next_new(self) -> FrozenTrial | None:
         trial = None if self._is_exhausted or self._study.exhausted() else self._draw()
         self._is_exhausted = trial is None
@@ -273,19 +207,13 @@ class StudySearcher(Searcher):
             if trial is None or not is_rejected(trial):
                 return trial
             why = trial.user_attrs[REJECTED]
-        self.error = WorkFailedError(
-            f"the last {MOST_REDRAWS} configurations that were drawn all break a constraint, the newest because "
-            f"{why}: loosen it, or narrow the space to what keeps to it."
-        )
+        self.error = all_rejected(why)
         return None
 
     def _hand_out(self, trial_id: str, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         self._numbers[trial_id] = trial.number
         self._live.add(trial_id)
         return self._plan.trial_config(trial, checkpoint)
-
-    def _waits(self, number: int) -> bool:
-        return self._rungs is not None and number in self._rungs.waiting
 
     def _at_work(self) -> int:
         """How many trials Ray has whose worker is not free."""
@@ -298,11 +226,12 @@ class StudySearcher(Searcher):
         if crash is not None:
             self._fail(number, crash.reason, crash.kind)
         elif result and result.get(FAILURE_KIND) in SHARED:
-            self._halt(str(result[FAILURE]), str(result[FAILURE_KIND]))
+            # The trial stays RUNNING in the study, as if interrupted.
+            self.error = self.error or shared_failure(str(result[FAILURE]), str(result[FAILURE_KIND]))
         elif result and self._guard is not None and self._guard.holds(number):
-            self._record(number, result)
+            self._recorder.record(number, result)
             self._guard.put_back(number)
-            self._left_running.append(self._study.trial(number))  # RUNNING: it waits for more budget
+            self._left.running.append(self._study.trial(number))  # RUNNING: it waits for more budget
         elif not result and values_by_epoch(self._study.trial(number)):  # paused, and never gone on with
             self._study.finish(number, TrialState.PRUNED)
         else:
@@ -316,7 +245,7 @@ class StudySearcher(Searcher):
         elif result:
             values = outcome.values if outcome.state == TrialState.COMPLETE else None
             with self._study.together():
-                self._record(number, result)
+                self._recorder.record(number, result)
                 self._study.finish(number, outcome.state, values)
         if result and not result.get(FAILURE):
             self._has_metric(result)
@@ -324,75 +253,10 @@ class StudySearcher(Searcher):
     def _fail(self, number: int, reason: str, kind: str | None) -> None:
         self._study.finish(number, TrialState.FAIL, reason=reason, kind=kind)
         if kind != DIVERGED:
-            self._give_up_if_hopeless(reason)
-
-    def _halt(self, reason: str, kind: str) -> None:
-        """End the sweep for what every trial would meet; this one stays RUNNING in the study, as if interrupted."""
-        if self.error is None:
-            self.error = next(error(reason) for error, known in KINDS if known == kind)
-
-    def _record(self, number: int, result: Mapping[str, Any]) -> None:
-        """Store a step: its value and what was measured; and, where there is one goal, the best step so far.
-
-        An epoch that is trained again, because a checkpoint was lost, keeps what was reported first; what it took is
-        added all the same.
-        """
-        epoch, metrics = int(result[TIME_ATTR]), metrics_of(result)
-        trial = self._study.trial(number)
-        if epoch not in values_by_epoch(trial):
-            self._report(trial, epoch, metrics)
-        self._note_pause(trial)
-        last = trial.user_attrs.get(LAST, {})
-        newest = {"epoch": epoch, "metrics": metrics} if epoch > last.get("epoch", 0) else {}
-        self._study.note(number, LAST, {**last, **newest, **_spent(last, result, self._plan.gpus)})
-        if self._study.has_several_goals:
-            return
-        best, value = trial.user_attrs.get(BEST), trial.intermediate_values.get(epoch, metrics[self._plan.metric])
-        if best is None or self._study.better(value, best["metrics"][self._plan.metric]):
-            self._study.note(number, BEST, {"epoch": epoch, "metrics": metrics})
-
-    def _report(self, trial: FrozenTrial, epoch: int, metrics: Mapping[str, float]) -> None:
-        if self._study.has_several_goals:
-            self._study.report_goals(trial, epoch, [metrics[name] for name in self._plan.metrics])
-        else:
-            self._study.report(trial.number, epoch, metrics[self._plan.metric])
-
-    def _note_pause(self, trial: FrozenTrial) -> None:
-        """Say in the study whether a trial waits.
-
-        Before ``last`` is written: where that names the epoch, this is decided (:func:`search.schedulers.build.past`).
-        """
-        paused_at = None if self._rungs is None else self._rungs.waiting.get(trial.number)
-        if paused_at != trial.user_attrs.get(PAUSED_KEY):
-            self._study.note(trial.number, PAUSED_KEY, paused_at)
+            self.error = all_failed(self._study, reason) or self.error
 
     def _has_metric(self, result: Mapping[str, Any]) -> bool:
         """Whether the metric is among what is reported; if not, no trial can tell anything and the sweep ends."""
-        missing = [name for name in self._plan.metrics if name not in result]
-        if not missing:
-            return True
-        key, known = "objectives" if self._plan.objectives else "metric", ", ".join(sorted(metrics_of(result)))
-        self.error = InputError(f"{key}: a trial reports no `{missing[0]}`: choose one of {known}.")
-        return False
-
-    def _give_up_if_hopeless(self, reason: str) -> None:
-        """End the sweep where the first trials all fail: the next ones would, too."""
-        failed = self._study.failed()
-        if failed >= HOPELESS and not self._study.has_epochs():
-            self.error = WorkFailedError(
-                f"the first {failed} trials failed and none has finished an epoch: {reason.rstrip('.')}: "
-                "remove the cause and start the sweep anew in another folder."
-            )
-
-
-def _spent(last: Mapping[str, Any], result: Mapping[str, Any], gpus: float) -> dict[str, Any]:
-    """What a trial took, this epoch included: seconds, epochs, and GPU memory where there is a GPU."""
-    seconds = result.get(TIME_THIS_ITER_S, 0.0)
-    spent = {
-        "seconds": last.get("seconds", 0.0) + seconds,
-        "epochs_run": last.get("epochs_run", last.get("epoch", 0)) + 1,
-    }
-    if gpus:
-        spent[GPU_SECONDS] = last.get(GPU_SECONDS, 0.0) + seconds * gpus
-    peaks = [peak for peak in (last.get(GPU_PEAK), result.get(GPU_PEAK)) if peak]
-    return {**spent, GPU_PEAK: int(max(peaks))} if peaks else spent
+        missing = missing_metric(self._plan, result)
+        self.error = missing or self.error
+        return missing is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from data_prep.errors import InputError
 from data_prep.validation import ConfigPath, FrozenModel
 from search.goals.record import is_rejected
+from search.samplers import FINITE
 from search.samplers.keys import STAGE_KEY
 from search.samplers.stages import Stage, stage_name
 from search.space import load_space
@@ -54,6 +55,34 @@ class StageConfig(FrozenModel):
         named = self.names()
         group = {} if named is None else {"parameters": list(named)}
         return {"name": self.name, "trials": self.trials, **group}
+
+
+def with_trials_of_stages(values: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
+    """Give a sweep that names no ``trials`` those of its stages."""
+    if not isinstance(values, Mapping) or not isinstance(stages := values.get("stages"), list | tuple):
+        return values
+    counts = [stage.get("trials") for stage in stages if isinstance(stage, Mapping)]
+    total = sum(count for count in counts if isinstance(count, int))
+    return {"trials": total, **values} if total else values
+
+
+def check_stages(stages: Sequence[StageConfig], trials: int, members: Sequence[str]) -> None:
+    """Check that stages go together with the trials of their sweep and with its samplers.
+
+    Raises:
+        ValueError: They do not; the message names the key and what to do instead.
+    """
+    if not stages:
+        return
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise ValueError(f"stages: two have one name ({', '.join(names)}): give each a name of its own")
+    finite = [name for name in members if name in FINITE]
+    if finite:
+        raise ValueError(f"sampler.members: {finite[0]} tries the whole space and a stage is a part, leave one out")
+    total = sum(stage.trials for stage in stages)
+    if total != trials:
+        raise ValueError(f"trials is {trials} and the stages have {total} in all: leave trials out, or change a stage")
 
 
 def stages_of(configs: Sequence[StageConfig], space: Space) -> tuple[Stage, ...]:

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from search.budget.report import BudgetState, read_states
 from search.edges import Edge, edges_of
 from search.goals.front import front_table
+from search.keys import TARGET
 from search.known.marks import is_result
 from search.results import (
     REJECTED_STATE,
@@ -23,10 +24,10 @@ from search.results import (
     results_table,
     smaller_batches,
 )
+from search.samplers.keys import is_paused
 from search.space import load_space
 from search.stages import StageState, stage_states
 from search.storage import Usage, checkpoint_root, checkpoint_usage
-from search.study import TARGET, is_paused
 from search.yields import member_yields
 
 

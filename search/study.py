@@ -1,4 +1,4 @@
-"""The Optuna study of a sweep, the one truth about its trials: create, open again, guard, lock, write.
+"""SweepStudy: the open Optuna study of a sweep, the one truth about its trials: read, draw, report, finish.
 
 Nothing else writes to a sweep's study, but :mod:`search.importing` while no driver is at work. A trial's record beyond
 what Optuna keeps lies in two user attributes, each written in one go: ``last`` (the newest epoch, and what all epochs
@@ -10,71 +10,32 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import json
 import math
-import secrets
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from data_prep.errors import InputError
 from search.checkpoints import begin_session
 from search.drafts import DraftStorage
 from search.drivers import Driver
 from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
-from search.journal import JOURNAL, mend_journal
-from search.journal_storage import SweepJournal
+from search.keys import FAILURE, FAILURE_KIND
 from search.known.marks import OwnTrials
-from search.samplers import AUTHOR_KEY, PortfolioSampler
-from search.samplers.keys import DRIVER_KEY, PAUSED_KEY
+from search.parameters import suggest
+from search.samplers import PortfolioSampler
+from search.samplers.keys import DRIVER_KEY
 from search.samplers.stages import Stage, must_wait
 from search.schedulers.neighbours import Neighbours
-from search.stages import stages_of
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
-    from search.config import SweepConfig
     from search.goals.screen import Screen
     from search.schedulers.rungs import Ladder
     from search.space import Space
-
-DEFAULT = "default"
-"""Stands as the author of trial 0, the default hyp, which no sampler drew."""
-FAILURE = "failure"
-"""User attribute of a failed trial: why, in one line."""
-FAILURE_KIND = "failure_kind"
-"""User attribute of a failed trial: a kind of :mod:`trainable.failures`, or of :mod:`search.crashes`."""
-LAST = "last"
-"""User attribute of a trial: ``epoch`` and ``metrics`` of its newest epoch; ``seconds`` and ``epochs_run`` of all that
-were trained, repeated ones, too; and ``gpu_memory_peak``, the largest of all."""
-BEST = "best"
-"""User attribute of a trial: ``{"epoch", "metrics"}`` of its best epoch."""
-BATCH_SIZE = "batch_size"
-"""Key of a result: images per forward pass that the epoch ended with; fewer than asked for where memory was short."""
-GPU_PEAK = "gpu_memory_peak"
-"""Key of a result: largest GPU memory of the training so far, in bytes; absent on a CPU."""
-GPU_SECONDS = "gpu_seconds"
-"""Key in ``last``: the trial's ``seconds``, each times the GPUs that it occupied."""
-GPU_TOTAL = "gpu_memory_total"
-"""Key of a result: memory of that GPU, in bytes."""
-
-TARGET = "target"
-"""User attribute of the study: the trials that it shall have, extensions included."""
-
-_MACHINE_SETTINGS = ("data", "device", "workers", "cache", "cache_dir", "amp", "broken_images")
-"""Training settings that say where a training runs, or what becomes of a damaged data set, rather than what it is; they
-may change on resume."""
-_BEFORE = {"path": "exact", "weights_sha256": None}
-"""What trainings did before these settings existed: studies of that time do not name them."""
 
 
 class SweepStudy:
@@ -312,149 +273,3 @@ class SweepStudy:
 def _told_values(value: float | Sequence[float] | None) -> list[float] | None:
     values = [value] if isinstance(value, int | float) else list(value or ())
     return values if values and not any(map(math.isnan, values)) else None
-
-
-def is_paused(trial: FrozenTrial) -> bool:
-    """Whether a trial waits at a rung, with its checkpoint, to be promoted."""
-    return trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None
-
-
-def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:  # noqa: ANN401  a choice may be anything
-    """Draw one parameter of a trial; one that it has already is returned as it is."""
-    match distribution:
-        case FloatDistribution(low=low, high=high, log=log, step=step):
-            return trial.suggest_float(name, low, high, log=log, step=step)
-        case IntDistribution(low=low, high=high, log=log, step=step):
-            return trial.suggest_int(name, low, high, log=log, step=step)
-        case CategoricalDistribution(choices=choices):
-            return trial.suggest_categorical(name, choices)
-    raise TypeError(f"no way to draw {name}: unknown distribution {distribution!r}")
-
-
-def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
-    """The storage of a sweep's study: its journal file, or what ``study_storage`` names.
-
-    Raises:
-        InputError: The URL cannot be opened.
-    """
-    if config.study_storage is None:
-        return SweepJournal((run_dir / JOURNAL).resolve())
-    try:
-        return get_storage(config.study_storage)
-    except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL
-        raise InputError(
-            f"study_storage: {config.study_storage} cannot be opened ({type(error).__name__}); "
-            "give an Optuna storage URL such as sqlite:////path/study.db, or leave it out."
-        ) from error
-
-
-def open_study(
-    config: SweepConfig,
-    run_dir: Path,
-    space: Space,
-    sampler: BaseSampler,
-    *,
-    new: bool,
-    screen: Screen | None = None,
-    driver: Driver | None = None,
-) -> SweepStudy:
-    """Open the study of a sweep, or create it with the default hyp as trial 0.
-
-    Args:
-        config:
-            The sweep.
-        run_dir:
-            The sweep's folder.
-        space:
-            What is searched.
-        sampler:
-            What draws the trials.
-        new:
-            Whether this is the first run: a study of that name that is there already then belongs to another sweep.
-        screen:
-            Judges every trial that is drawn; None lets all pass.
-        driver:
-            Who works on it; None where nobody else can.
-
-    Raises:
-        InputError: The study was made for something else (named), or belongs to another sweep.
-    """
-    if driver is None or not driver.joined:  # a driver that is alive needs no mending, and may be writing
-        mend_journal(run_dir)
-    storage = open_storage(config, run_dir)
-    known = config.name in {
-        summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
-    }
-    if known and new:
-        raise InputError(
-            f"study_storage: there is a study `{config.name}` already: choose another `name`, or resume that sweep."
-        )
-    directions = [StudyDirection.MAXIMIZE if goal.mode == "max" else StudyDirection.MINIMIZE for goal in config.goals]
-    study = optuna.create_study(
-        storage=storage, sampler=sampler, study_name=config.name, directions=directions, load_if_exists=True
-    )
-    _guard(study, identity(config, space))
-    if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
-        study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
-    stream = driver.stream if driver else 0
-    return SweepStudy(study, storage, space, stream, stages_of(config.stages, space), screen, driver=driver)
-
-
-def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
-    """The study of a sweep to read from, also while its driver runs.
-
-    Raises:
-        InputError: There is none.
-    """
-    if config.study_storage is None and not (run_dir / JOURNAL).exists():
-        raise InputError(f"{run_dir} holds no {JOURNAL}: give the folder of a sweep that was started.")
-    try:
-        return optuna.load_study(study_name=config.name, storage=open_storage(config, run_dir))
-    except KeyError as error:
-        raise InputError(f"{run_dir}: its storage has no study `{config.name}`; give the folder of a sweep.") from error
-
-
-def identity(config: SweepConfig, space: Space) -> dict[str, Any]:
-    """What must stay the same for the values of a study to mean the same."""
-    train = config.settings().as_dict()
-    return {
-        "space": dict(sorted(space.identity().items())),
-        "data": fingerprint(Path(config.data)),
-        "metric": config.metric,
-        "mode": config.mode,
-        "objectives": list(map(str, config.objectives)) or None,
-        "constraints": {name: str(limit) for name, limit in config.constraints.limits().items()} or None,
-        "epochs": train.pop("epochs"),
-        "hyp": config.base_hyp().as_dict(),
-        "train": {name: value for name, value in train.items() if name not in _MACHINE_SETTINGS},
-    }
-
-
-def fingerprint(data: Path) -> str:
-    """Digest of a data set: of its manifest where it has one, else of its ``data.yaml``. The folder may move."""
-    manifest = data.with_name("manifest.json")
-    return hashlib.sha256((manifest if manifest.is_file() else data).read_bytes()).hexdigest()
-
-
-def _guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
-    """Refuse a study that was made for something else; a new one is marked with what it is for."""
-    held = study.user_attrs.get("identity")
-    if held is None:
-        study.set_user_attr("key", secrets.token_hex(4))
-        study.set_user_attr("identity", wanted)
-        return
-    held = {**held, "train": {**_BEFORE, **held.get("train", {})}}
-    for part, value in json.loads(json.dumps(wanted)).items():
-        if held.get(part) != value:
-            shown = f" ({_difference(held.get(part), value)})" if part != "data" else ""
-            raise InputError(
-                f"study `{study.study_name}` was made with another {part}{shown}: "
-                "set it back, or start a sweep of its own with another name and folder."
-            )
-
-
-def _difference(held: Any, wanted: Any) -> str:  # noqa: ANN401  two values of a part of the identity
-    """What differs: the keys of mappings, else both values."""
-    if isinstance(held, dict) and isinstance(wanted, dict):
-        return ", ".join(name for name in sorted({*held, *wanted}) if held.get(name) != wanted.get(name))
-    return f"{held}, now {wanted}"

@@ -15,17 +15,23 @@ from pathlib import Path
 
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
+from search.assembly import Sweep
 from search.budget.guard import BudgetGuard
-from search.config import SWEEP_YAML, SweepConfig, load_sweep_config
-from search.driver import Options, Sweep, SweepResult, conclude, drive
+from search.conclusion import SweepResult, conclude
+from search.config import SweepConfig, load_sweep_config
+from search.config_files import SWEEP_YAML, kept_files
+from search.driver import drive
 from search.drivers import driver
 from search.importing import check_start_from, start_from
 from search.journal import JOURNAL
+from search.keys import TARGET
 from search.known.marks import is_result
+from search.opening import load_study
+from search.options import Options
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
-from search.study import TARGET, SweepStudy, load_study
+from search.study import SweepStudy
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
@@ -58,7 +64,7 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     check_start_from(config, sweep.space)
     with new_folder(sweep.run_dir), driver(sweep.run_dir) as me, quiet_optuna(), runtime.ray_runtime(options.address):
         check_machines(sweep, options)
-        for name, text in config.files().items():
+        for name, text in kept_files(config).items():
             write_text(sweep.run_dir / name, text)
         study = sweep.open(me, new=True)
         study.study.set_user_attr(TARGET, config.trials)
@@ -110,7 +116,7 @@ def resume_sweep(
         _start_from(sweep, study, options)  # what a kill kept from being brought in
         target = study.study.user_attrs.get(TARGET, sweep.config.trials) + (trials or 0)
         if budget:
-            write_text(run_dir / SWEEP_YAML, sweep.config.files()[SWEEP_YAML])
+            write_text(run_dir / SWEEP_YAML, kept_files(sweep.config)[SWEEP_YAML])
         if study.started() >= target and not study.free():
             return conclude(sweep, study, interrupted=False)
         ended = BudgetGuard(sweep.config.budget, study).ended()
@@ -142,7 +148,7 @@ def refuse_used_folder(sweep: Sweep) -> None:
         if (run_dir / JOURNAL).exists() or run_dir.is_file():
             raise InputError(f"{run_dir} is no new folder: choose another one for the sweep.")
         return
-    files = {run_dir / name: text for name, text in sweep.config.files().items()}
+    files = {run_dir / name: text for name, text in kept_files(sweep.config).items()}
     if any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in files.items()):
         raise InputError(f"{run_dir} holds another sweep: choose another folder with --out.")
     try:

@@ -25,9 +25,9 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.summary import hparams
 
 from search.checkpoints import trial_dirname
+from search.keys import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
 from search.outcome import metrics_of
 from search.schedulers.keys import TIME_ATTR
-from search.study import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
 from trainable.failures import FAILURE, FAILURE_KIND, SHARED
 
 if TYPE_CHECKING:

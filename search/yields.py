@@ -12,8 +12,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.goals.front import has_several_goals
+from search.keys import LAST
 from search.samplers import AUTHOR_KEY, rewards
-from search.study import LAST
 
 COLUMNS = (
     "sampler",

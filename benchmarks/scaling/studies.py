@@ -14,10 +14,11 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from optuna.trial import FrozenTrial, TrialState
 
 from search.config import SweepConfig, load_sweep_config
+from search.opening import open_study
 from search.samplers import AUTHOR_KEY, build_sampler
-from search.searcher import TrialPlan
 from search.space import load_space
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 
 METRIC = "fitness"
 SPACE = Path(__file__).resolve().parents[2] / "configs" / "spaces" / "yolov5.yaml"

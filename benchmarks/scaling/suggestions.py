@@ -18,8 +18,8 @@ from scaling.studies import open_sweep, past, result, sweep_config
 
 from search.journal import JOURNAL
 from search.journal_storage import SweepJournal
+from search.keys import BEST, LAST
 from search.searcher import StudySearcher
-from search.study import BEST, LAST
 
 EPOCHS = 9
 OURS = {"curve_gp": ["curve_gp"], "ga": ["ga"], "tpe": ["tpe"], "portfolio": ["ga", "tpe"]}

@@ -11,14 +11,15 @@ from typing import Any
 
 from data_prep.errors import InputError
 from search import runtime
+from search.assembly import Sweep
 from search.budget.expected import Costs, Expected, SimulatedSweep, expect
 from search.budget.measure import Measured, measure
 from search.budget.report import HOUR
 from search.checkpoints import KEPT_CHECKPOINTS
 from search.config import SweepConfig
-from search.driver import Options, Sweep, plan_of
 from search.drivers import driver
 from search.importing import check_start_from
+from search.options import Options
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri
 from search.sweep import check_machines, new_folder, refuse_used_folder
@@ -182,7 +183,7 @@ def _estimate(sweep: Sweep, options: Options) -> Estimate:
     gpus = runtime.gpus_per_trial(config.resources)
     start = config.start(sweep.space)
     resources = {"num_cpus": config.resources.cpus, "num_gpus": gpus}
-    trial_0 = plan_of(sweep, config.trials).config_of(0, start, None)
+    trial_0 = sweep.plan(config.trials).config_of(0, start, None)
     found = measure(node, min(room, most), resources, options.trainable, trial_0)
     costs = Costs(found.start_seconds, found.restart_seconds, found.epoch_seconds + found.checkpoint_seconds)
     simulated = SimulatedSweep(config.scheduler, config.epochs, config.trials, slots)

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.budget.config import BudgetConfig
 from search.goals.record import is_rejected
 from search.known.marks import is_result
-from search.study import is_paused
+from search.samplers.keys import is_paused
 
 
 class Goals:

@@ -19,7 +19,7 @@ from ray.air.constants import TIME_THIS_ITER_S
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import HypsweepError, InputError, WorkFailedError
-from search.study import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
+from search.keys import BATCH_SIZE, GPU_PEAK, GPU_TOTAL
 from trainable.failures import FAILURE
 
 _WARM_UP_S = 60.0

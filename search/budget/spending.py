@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial
 
+from search.keys import GPU_SECONDS, LAST
 from search.known.marks import is_result
-from search.study import GPU_SECONDS, LAST
 
 if TYPE_CHECKING:
     import optuna

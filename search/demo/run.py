@@ -12,9 +12,11 @@ from data_prep.errors import InputError
 from data_prep.prepare import prepare
 from data_prep.progress import Progress, silent
 from data_prep.synthetic import draw_herd
-from search.config import SWEEP_YAML, load_sweep_config
+from search.conclusion import SweepResult
+from search.config import load_sweep_config
+from search.config_files import SWEEP_YAML
 from search.display import final_epochs, final_start
-from search.driver import Options, SweepResult
+from search.options import Options
 from search.paths import write_text
 from search.promote import PromoteOptions, Promotion, promote
 from search.results import export_best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -15,6 +15,22 @@ ONLY_SEVERAL = ("nsga2", "nsga3")
 """Members that are there for several goals alone."""
 SCHEDULERS = ("asha", "none")
 """Schedulers that can rank by several goals."""
+
+
+def with_first_objective(values: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
+    """Let ``metric`` and ``mode`` be those of the first goal, and a sampler that knows several be the default.
+
+    Raises:
+        ValueError: They are named beside the goals.
+    """
+    if not isinstance(values, dict) or not isinstance(values.get("objectives"), list | tuple):
+        return values
+    for name in ("metric", "mode"):
+        if name in values:
+            raise ValueError(f"{name} and objectives exclude each other, give one of them")
+    first = next(iter(values["objectives"]), None)
+    named = {name: first[name] for name in ("metric", "mode") if name in first} if isinstance(first, dict) else {}
+    return {"sampler": {"members": [DEFAULT_SAMPLER]}, **values, **named}
 
 
 def check_goals(config: SweepConfig) -> None:

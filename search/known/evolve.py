@@ -15,10 +15,10 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError
 from data_prep.text import printable
+from search.keys import LAST
 from search.known.source import KnownSource, KnownTrial
 from search.known.tables import finite, number, read_csv, shown
 from search.paths import write_text
-from search.study import LAST
 from trainable.hyp import Hyp
 
 if TYPE_CHECKING:

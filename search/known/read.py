@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_prep.errors import InputError
 from data_prep.text import printable
-from search.config import SWEEP_YAML
+from search.config_files import SWEEP_YAML
 from search.journal import JOURNAL
 from search.known.evolve import EVOLVE_CSV, METRICS, read_evolve
 from search.known.hyps import read_hyp_file

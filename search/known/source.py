@@ -40,7 +40,7 @@ class KnownSource:
     maximize: bool = True
     """Whether more of ``value`` is better."""
     identity: Mapping[str, Any] | None = None
-    """What the values belong to (data, metric, epochs and so on; see :func:`search.study.identity`); None: unknown."""
+    """What the values belong to (data, metric, epochs and so on; see :mod:`search.identity`); None: unknown."""
     key: str | None = None
     """The key of a sweep's study, which no two share."""
     left_out: tuple[str, ...] = ()

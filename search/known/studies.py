@@ -21,11 +21,11 @@ from sqlalchemy.engine import make_url
 
 from data_prep.errors import InputError
 from data_prep.text import printable
+from search.keys import LAST
 from search.known.source import KnownSource, KnownTrial
 from search.known.tables import shown
 from search.results import read_run
 from search.space import SETS, SETTINGS
-from search.study import LAST
 
 _MEASURED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 

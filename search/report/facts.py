@@ -17,9 +17,9 @@ from search.config import SweepConfig
 from search.edges import Edge, edges
 from search.goals.front import FrontTrial, pareto_front
 from search.goals.record import first_goal, is_rejected
+from search.keys import LAST
 from search.results import BestTrial, best_trial, results_table
 from search.space import Space
-from search.study import LAST
 
 FEWEST_RANKED = 5
 """A rank correlation of fewer trials says nothing."""

@@ -10,10 +10,10 @@ import pandas as pd
 
 from data_prep.eda.markup import Cell, Share, paragraph, table
 from data_prep.eda.shell import chart_row
+from search.keys import LAST
 from search.report.charts import curves_chart, front_chart, parameter_charts, progress_chart
 from search.report.facts import Facts, rungs
 from search.results import QUALITY, beside_default
-from search.study import LAST
 
 _MOST_ROWS = 500
 """A table longer than this is cut to its best rows; results.csv has them all."""

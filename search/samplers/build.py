@@ -16,9 +16,10 @@ from search.priors import Prior
 from search.samplers import optuna_members
 from search.samplers._rng import derived_seed
 from search.samplers.allocation import AllocationName, CreditOptions, allocation
-from search.samplers.members import MEMBERS, CurveGPOptions, MemberOptions, Setting
+from search.samplers.members import CurveGPOptions
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import STRENGTH, PriorSampler
+from search.samplers.registry import MEMBERS, MemberOptions, Setting
 from search.samplers.several import FrontSampler
 from search.space import Space
 
@@ -26,6 +27,8 @@ FINITE = ("grid", "BruteForceSampler")
 """Members that come to an end."""
 WITHOUT_PRIOR = ("ga", *FINITE)
 """Members that priors do not reach: the GA starts from the default anyway, and a grid is complete or no grid."""
+
+optuna_members.register()  # after ours, which are listed first
 
 _Named = create_model(  # type: ignore[call-overload]  # the fields are known when this runs
     "_Named", __base__=FrozenModel, **{name: (options | None, None) for name, options in MEMBERS.items()}

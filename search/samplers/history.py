@@ -17,7 +17,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from search.journal_storage import SweepJournal
-from search.samplers.keys import PAUSED_KEY
+from search.samplers.keys import is_paused
 
 PausedAs = Literal["running", "pruned"]
 """How a trial that waits at a rung is shown: as what the study says, or as one that was stopped there."""
@@ -152,8 +152,7 @@ class History:
 
 def shown(trial: FrozenTrial, paused: PausedAs) -> FrozenTrial:
     """Return a trial as a member sees it: one that waits at a rung as PRUNED there, if it shall be."""
-    waits = trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None
-    if paused == "running" or not waits or trial.last_step is None:
+    if paused == "running" or not is_paused(trial) or trial.last_step is None:
         return trial
     stopped = copy.copy(trial)
     stopped.state = TrialState.PRUNED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from optuna.trial import FrozenTrial, TrialState
+
 AUTHOR_KEY = "sampler"
 """Names the member that suggested the trial."""
 STREAM_KEY = "hypsweep:stream"
@@ -16,3 +18,8 @@ STAGE_KEY = "stage"
 """The stage of a staged sweep that a trial belongs to, see :mod:`search.stages`."""
 START = 0
 """Number of the trial with the hyp that a sweep starts from."""
+
+
+def is_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waits at a rung, with its checkpoint, to be promoted."""
+    return trial.state == TrialState.RUNNING and trial.user_attrs.get(PAUSED_KEY) is not None

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, QMCSampler, RandomSampler, TPESampler
 from pydantic import Field, model_validator
 
-from data_prep.validation import FrozenModel
 from search.samplers._bounded import BoundedView
 from search.samplers._curves_view import CurvesView
 from search.samplers._selection import ParentRule
@@ -28,64 +24,10 @@ from search.samplers.gaussian_process import RungGPSampler
 from search.samplers.genetic import GeneticSampler
 from search.samplers.grid import GridSampler, grid_values
 from search.samplers.history import PausedAs
+from search.samplers.registry import MemberOptions, Setting, member, quietly, seeded
 from search.samplers.seeded import TrialSeededSampler
 from search.samplers.several import NSGAOptions, gaussian_process, nsga
 from search.samplers.views import SharedView, ViewSampler
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a member is built for.
-
-    Attributes:
-        seed: The member's own seed.
-        distributions: What is searched, by name.
-        gains: Mutation gains of the GA, by name.
-        start: Where the search starts, by name; may be incomplete.
-        several_goals: Whether the study has more than one.
-    """
-
-    seed: int
-    distributions: Mapping[str, BaseDistribution]
-    gains: Mapping[str, float]
-    start: Mapping[str, Any]
-    several_goals: bool = False
-
-
-class MemberOptions(FrozenModel):
-    """Options of a member, as they stand in the YAML."""
-
-    @abstractmethod
-    def build(self, setting: Setting) -> BaseSampler:
-        """Return the sampler.
-
-        Raises:
-            ValueError: Optuna refuses the options.
-            InputError: They do not suit what is searched.
-        """
-        raise NotImplementedError
-
-
-MEMBERS: dict[str, type[MemberOptions]] = {}
-"""Options by the name of the member, in the order that a portfolio has its members in."""
-
-_OptionsT = TypeVar("_OptionsT", bound=MemberOptions)
-
-
-def member(name: str) -> Callable[[type[_OptionsT]], type[_OptionsT]]:
-    """Register a class of options under the name of its member."""
-
-    def register(options: type[_OptionsT]) -> type[_OptionsT]:
-        MEMBERS[name] = options
-        return options
-
-    return register
-
-
-def seeded(make: Callable[[int], BaseSampler], setting: Setting) -> TrialSeededSampler:
-    """Return a sampler of Optuna's without a random stream of its own, once it is known that it can be made."""
-    make(0)
-    return TrialSeededSampler(make, seed=setting.seed)
 
 
 @member("ga")
@@ -213,7 +155,7 @@ class QMCOptions(MemberOptions):
         """
         random = TrialSeededSampler(RandomSampler, seed=setting.seed)
         options = {**self.model_dump(), "independent_sampler": random, "warn_independent_sampling": False}
-        return _quietly(QMCSampler, options, setting.seed)
+        return quietly(QMCSampler, options, setting.seed)
 
 
 @member("nsga2")
@@ -273,7 +215,7 @@ class GridOptions(MemberOptions):
 
 
 def _tpe(options: TPEOptions, view: SharedView, seed: int) -> ViewSampler:
-    return ViewSampler(_quietly(TPESampler, options.model_dump(exclude={"max_trials", "paused_as"}), seed), view)
+    return ViewSampler(quietly(TPESampler, options.model_dump(exclude={"max_trials", "paused_as"}), seed), view)
 
 
 def _gp(options: GPOptions, seed: int) -> RungGPSampler:
@@ -295,13 +237,3 @@ def _cmaes(options: CmaEsOptions, x0: Mapping[str, Any] | None, seed: int) -> Ru
 def _start(options: CmaEsOptions, setting: Setting) -> Mapping[str, Any] | None:
     """Where CMA-ES starts; where it needs a number that is not there, it takes the middle of the space."""
     return dict(setting.start) if options.start == "default" and setting.start else None
-
-
-_SamplerT = TypeVar("_SamplerT", bound=BaseSampler)
-
-
-def _quietly(sampler: Callable[..., _SamplerT], options: Mapping[str, Any], seed: int) -> _SamplerT:
-    """Make a sampler of which Optuna says with each instance that it, or an option, is experimental."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return sampler(**options, seed=seed)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import optuna.samplers
 from optuna.distributions import FloatDistribution
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler
 from pydantic import create_model
 
 from search.samplers.brute_force import FiniteBruteForceSampler
-from search.samplers.members import MEMBERS, MemberOptions, Setting, seeded
+from search.samplers.registry import MEMBERS, MemberOptions, Setting, quietly, seeded
 
 REFUSED = {
     "TPESampler": "write `tpe`",
@@ -43,7 +40,7 @@ class OptunaOptions(MemberOptions):
     def build(self, setting: Setting) -> BaseSampler:
         """Return the sampler, seeded anew by each trial."""
         _check_finite(self.sampler, setting)
-        return seeded(functools.partial(_make, self.sampler, self.model_dump()), setting)
+        return seeded(functools.partial(quietly, self.sampler, self.model_dump()), setting)
 
 
 def register() -> None:
@@ -76,12 +73,6 @@ def _type_of(annotation: str) -> Any:  # noqa: ANN401 - a type or a union of typ
     return kinds[0] | None if "None" in parts else kinds[0]
 
 
-def _make(sampler: type[BaseSampler], options: Mapping[str, Any], seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return sampler(**options, seed=seed)  # type: ignore[call-arg]  # BaseSampler itself takes no arguments
-
-
 def _check_finite(sampler: type[BaseSampler], setting: Setting) -> None:
     """Refuse to search an infinite space exhaustively, before the first trial instead of in it."""
     if not issubclass(sampler, FiniteBruteForceSampler):
@@ -91,6 +82,3 @@ def _check_finite(sampler: type[BaseSampler], setting: Setting) -> None:
     ]
     if endless:
         raise ValueError(f"it tries every value, and {', '.join(endless)} may be any number: take `grid` instead")
-
-
-register()

@@ -8,17 +8,16 @@ COMPLETE trials, whatever still trains.
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, GPSampler, NSGAIIISampler, NSGAIISampler, RandomSampler
 from optuna.study import Study
 from pydantic import Field
 
 from data_prep.validation import FrozenModel
 from search.samplers.portfolio import PortfolioSampler
+from search.samplers.registry import quietly
 from search.samplers.seeded import TrialSeededSampler
 
 
@@ -67,10 +66,4 @@ def _gp(*, seed: int, **options: Any) -> GPSampler:  # noqa: ANN401  its own opt
 
 
 def _seeded(kind: Callable[..., BaseSampler], options: Mapping[str, Any], seed: int) -> TrialSeededSampler:
-    return TrialSeededSampler(functools.partial(_quietly, kind, options), seed=seed)
-
-
-def _quietly(kind: Callable[..., BaseSampler], options: Mapping[str, Any], seed: int) -> BaseSampler:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        return kind(**options, seed=seed)
+    return TrialSeededSampler(functools.partial(quietly, kind, options), seed=seed)

@@ -10,6 +10,7 @@ from ray.tune.schedulers import FIFOScheduler
 
 from search.goals.config import Objective
 from search.goals.record import values_by_epoch
+from search.keys import LAST
 from search.samplers.keys import PAUSED_KEY
 from search.schedulers.config import SchedulerConfig
 from search.schedulers.front import FrontRungs, FrontScheduler
@@ -18,7 +19,6 @@ from search.schedulers.pasha import ProgressiveRungs
 from search.schedulers.promoting import Desk, PromotingScheduler
 from search.schedulers.rungs import Ladder, Past, Rungs, rung_levels
 from search.schedulers.stopping import RuleScheduler, StudyASHA
-from search.study import LAST
 
 
 class Plan(Protocol):

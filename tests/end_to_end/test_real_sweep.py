@@ -27,10 +27,10 @@ import search.demo.run as demo
 from data_prep.errors import DataMissingError
 from search.config import load_sweep_config
 from search.demo import DemoResult, run_demo
+from search.keys import LAST
 from search.progress import Progress
 from search.promote import PromoteOptions, promote
 from search.results import read_run
-from search.study import LAST
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.end_to_end.logged_detection import VARIABLE, LoggedDetection
 from tests.search.conftest import ROOT

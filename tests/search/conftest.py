@@ -14,10 +14,11 @@ import yaml
 
 from search.cli import main
 from search.config import SweepConfig, load_sweep_config
+from search.opening import open_study
 from search.samplers import build_sampler
-from search.searcher import TrialPlan
 from search.space import load_space
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 from tests.postgresql import binaries, server
 from tests.search.command_line import Cli, Outcome
 

@@ -17,8 +17,9 @@ from optuna.trial import TrialState
 import search.status
 import search.sweep
 from data_prep.errors import InputError
+from search.conclusion import SweepResult
 from search.config import SweepConfig
-from search.driver import Options, SweepResult
+from search.options import Options
 from search.sweep import run_sweep
 from tests.search.command_line import Cli, Outcome, assert_refused, only_json, snapshot
 from tests.search.conftest import ROOT, SweepFiles, open_tiny

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from data_prep.errors import InputError
-from search.config import SchedulerConfig, load_sweep_config
+from search.config import load_sweep_config
+from search.config_files import check_files
+from search.schedulers.config import SchedulerConfig
 from search.space import Space
 from tests.search.conftest import SweepFiles
 
@@ -25,9 +27,9 @@ def test_an_official_name_of_weights_is_no_path_unless_the_file_is_there(files: 
     train = {"epochs": 3, "weights": "yolov5n.pt"}
     config = files.config(train=train)
     assert config.settings().weights == "yolov5n.pt"
-    config.check_files()
+    check_files(config)
     with pytest.raises(InputError, match=r"train\.weights: there is no file .*yolov5q\.pt"):
-        files.config(train={**train, "weights": "yolov5q.pt"}).check_files()
+        check_files(files.config(train={**train, "weights": "yolov5q.pt"}))
 
     (files.folder / "yolov5n.pt").touch()
     assert files.config(train=train).settings().weights == str(files.folder / "yolov5n.pt")
@@ -87,41 +89,6 @@ def test_a_wrong_key_or_value_is_named(files: SweepFiles, changes: dict[str, Any
         files.config(**changes)
     for word in (str(files.folder / "sweep.yaml"), *words):
         assert word in str(caught.value)
-
-
-def test_overrides_take_dotted_keys_and_yaml_values(files: SweepFiles) -> None:
-    overrides = ["train.epochs=4", "resources.gpus=0.5", "sampler.members={tpe: {}}", "hyp=null"]
-    config = load_sweep_config(files.write(), overrides)
-    assert config.epochs == 4
-    assert config.resources.gpus == 0.5
-    assert list(config.sampler.members) == ["tpe"]
-
-
-@pytest.mark.parametrize("override", ["train.epochs", "=3", "train..x=1", "trials.x=1", "trials=[1", "no_such=1"])
-def test_a_wrong_override_is_named(files: SweepFiles, override: str) -> None:
-    with pytest.raises(InputError, match="no_such" if "no_such" in override else "--set"):
-        load_sweep_config(files.write(), [override])
-
-
-def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
-    kept = {"keep_best_checkpoints": 3, "max_paused_checkpoints": None}
-    config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3, **kept)
-    elsewhere = files.folder / "run"
-    elsewhere.mkdir()
-    for name, text in config.files().items():
-        (elsewhere / name).write_text(text)
-    again = load_sweep_config(elsewhere / "sweep.yaml")
-    assert again.files() == config.files()
-    assert (again.keep_best_checkpoints, again.max_paused_checkpoints) == (3, None)
-    assert again.space == elsewhere / "space.yaml"
-    assert again.settings() == config.settings()
-    assert list(again.sampler.members) == ["random"]
-
-
-@pytest.mark.parametrize(("key", "change"), [("data", {"data": "no.yaml"}), ("space", {"space": "no.yaml"})])
-def test_a_missing_file_is_named_by_its_key(files: SweepFiles, key: str, change: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=rf"{key}: .*no\.yaml"):
-        files.config(**change).check_files()
 
 
 @pytest.mark.parametrize(("text", "words"), [("a: [", "YAML"), ("- 1", "pairs"), (None, "cannot be read")])

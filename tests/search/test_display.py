@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from search.conclusion import SweepResult
 from search.display import final_epochs, promotion_summary, say, status_table, sweep_summary
-from search.driver import SweepResult
 from search.promote import Promotion
 from search.results import BestTrial, SmallerBatch
 from search.status import sweep_status

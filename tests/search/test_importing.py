@@ -15,13 +15,14 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError
 from search.config import load_sweep_config
-from search.driver import Options
+from search.config_files import kept_files
 from search.drivers import driver
 from search.importing import check_start_from, import_known, start_from
 from search.known.config import KnownConfig, known_configs
 from search.known.marks import ORIGIN, is_result
 from search.known.report import ImportReport
 from search.known.use import As
+from search.options import Options
 from search.results import best_trial, read_run, results_table
 from search.space import load_space
 from search.status import sweep_status
@@ -322,10 +323,10 @@ def test_the_resolved_yaml_says_the_same(files: SweepFiles) -> None:
     config = files.config(start_from=["a.yaml", {"source": "sqlite:////x.db#pig", "as": "results"}])
     folder = files.folder / "copy"
     folder.mkdir()
-    for name, text in config.files().items():
+    for name, text in kept_files(config).items():
         (folder / name).write_text(text)
     assert load_sweep_config(folder / "sweep.yaml").start_from == config.start_from
-    assert "start_from" not in files.config().files()["sweep.yaml"]
+    assert "start_from" not in kept_files(files.config())["sweep.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from search.keys import LAST
 from search.results import read_run
+from search.samplers.keys import is_paused
 from search.status import sweep_status
-from search.study import LAST, is_paused
 from tests.search.conftest import ROOT, SweepFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

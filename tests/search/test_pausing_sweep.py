@@ -10,9 +10,9 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
+from search.keys import LAST
 from search.results import read_run
 from search.status import sweep_status
-from search.study import LAST
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.search.conftest import SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable

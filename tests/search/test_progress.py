@@ -8,9 +8,9 @@ from typing import Any
 from optuna.trial import TrialState
 from rich.console import Console
 
+from search.keys import LAST
 from search.progress import Progress, ProgressCallback, summary
 from search.samplers.keys import PAUSED_KEY
-from search.study import LAST
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
 

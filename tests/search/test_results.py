@@ -10,6 +10,8 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError, WorkFailedError
 from search.config import load_sweep_config
+from search.config_files import kept_files
+from search.keys import BEST, LAST
 from search.results import (
     beside_default,
     best_trial,
@@ -20,7 +22,7 @@ from search.results import (
     write_results,
 )
 from search.space import load_space
-from search.study import BEST, LAST, SweepStudy
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from trainable.hyp import Hyp, read_hyp
 
@@ -49,7 +51,7 @@ def add(
 
 def finish_run(files: SweepFiles, study: SweepStudy, **changes: Any) -> None:
     config = files.config(**changes)
-    for name, text in config.files().items():
+    for name, text in kept_files(config).items():
         (files.run / name).write_text(text)
     write_results(study.study, load_sweep_config(files.run / "sweep.yaml"), load_space(config.space), files.run)
 

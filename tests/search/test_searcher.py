@@ -10,11 +10,12 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from data_prep.errors import DataMissingError, ImageError, InputError, WorkFailedError
+from data_prep.errors import InputError
 from search.crashes import DISK, Crash
+from search.keys import FAILURE, FAILURE_KIND
 from search.outcome import judge, metrics_of
-from search.searcher import HOPELESS, StudySearcher
-from search.study import BEST, FAILURE, FAILURE_KIND, LAST, SweepStudy
+from search.searcher import StudySearcher
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 
 
@@ -81,20 +82,6 @@ def test_a_stopped_trial_is_pruned_with_the_value_of_the_stopping_step(files: Sw
     assert trial.state == TrialState.PRUNED
     assert trial.value == 0.3
     assert trial.intermediate_values == {1: 0.9, 2: 0.3}
-
-
-def test_a_finished_trial_keeps_its_last_and_its_best_epoch(files: SweepFiles) -> None:
-    searcher, study = build(files, train={"epochs": 3})
-    searcher.suggest("a")
-    searcher.on_trial_result("a", step(1, 0.2))
-    searcher.on_trial_result("a", step(2, 0.9))
-    searcher.on_trial_complete("a", step(3, 0.6))
-    trial = study.trial(0)
-    assert trial.state == TrialState.COMPLETE
-    assert trial.value == 0.6
-    assert trial.user_attrs[BEST]["epoch"] == 2
-    metrics = {"fitness": 0.6, "map50": 0.5, "per_class/cow/map50": 0.1}
-    assert trial.user_attrs[LAST] == {"epoch": 3, "seconds": 6.0, "epochs_run": 3, "metrics": metrics}
 
 
 def test_a_diverged_trial_fails_with_its_reason_and_no_score(files: SweepFiles) -> None:
@@ -208,75 +195,6 @@ def test_a_study_that_cannot_be_told_is_an_error_and_not_a_line_in_a_log(
     assert isinstance(searcher.error, OSError)
 
 
-@pytest.mark.parametrize("last", [False, True])
-def test_a_metric_that_is_not_reported_ends_the_sweep(files: SweepFiles, last: bool) -> None:
-    searcher, _ = build(files, metric="map_50")
-    searcher.suggest("a")
-    if last:
-        searcher.on_trial_complete("a", step(9, 0.5))
-    else:
-        searcher.on_trial_result("a", step(1, 0.5))
-    assert isinstance(searcher.error, InputError)
-    assert "map_50" in str(searcher.error)
-    assert "map50" in str(searcher.error)
-
-
-@pytest.mark.parametrize(("kind", "error"), [("data", DataMissingError), ("image", ImageError)])
-def test_what_every_trial_would_meet_ends_the_sweep_and_fails_no_trial(
-    files: SweepFiles, kind: str, error: type[Exception]
-) -> None:
-    searcher, study = build(files)
-    for trial_id in "ab":
-        searcher.suggest(trial_id)
-        searcher.on_trial_result(trial_id, step(1, 0.5))
-    for trial_id in "ab":  # the second one meets it, too, before it is stopped
-        searcher.on_trial_complete(trial_id, step(2, math.nan, failure=f"{trial_id} is gone", failure_kind=kind))
-    assert type(searcher.error) is error
-    assert str(searcher.error) == "a is gone"
-    assert [t.state for t in study.trials()] == [TrialState.RUNNING] * 2
-    assert FAILURE not in study.trial(0).user_attrs
-    resumed, _ = build(files, new=False, checkpoint="/somewhere")
-    assert resumed.error is None
-    assert resumed.suggest("c")["trial_number"] == 0  # type: ignore[index]
-
-
-def test_trials_that_are_too_large_for_the_gpu_from_the_first_on_end_the_sweep(files: SweepFiles) -> None:
-    searcher, study = build(files)
-    for trial_id in map(str, range(HOPELESS)):
-        assert searcher.error is None
-        searcher.suggest(trial_id)
-        searcher.on_trial_complete(trial_id, step(1, math.nan, failure="too large", failure_kind="memory"))
-    assert isinstance(searcher.error, WorkFailedError)
-    assert {t.user_attrs[FAILURE_KIND] for t in study.trials(TrialState.FAIL)} == {"memory"}
-
-
-def test_trials_that_diverge_from_the_first_on_do_not(files: SweepFiles) -> None:
-    searcher, _ = build(files)
-    for trial_id in map(str, range(2 * HOPELESS)):
-        searcher.suggest(trial_id)
-        searcher.on_trial_complete(trial_id, step(1, math.nan, failure="NaN", failure_kind="diverged"))
-    assert searcher.error is None
-
-
-def test_epochs_that_are_trained_again_are_charged_and_change_nothing_else(files: SweepFiles) -> None:
-    searcher, study = build(files)
-    searcher.suggest("a")
-    for epoch, value in ((1, 0.2), (2, 0.6), (3, 0.5)):
-        searcher.on_trial_result("a", step(epoch, value, gpu_memory_peak=epoch))
-    before = study.trial(0)
-    for epoch, value in ((1, 0.3), (2, 0.7)):  # its checkpoint was gone; a GPU does not repeat itself to the last bit
-        searcher.on_trial_result("a", step(epoch, value, gpu_memory_peak=2))
-    again = study.trial(0)
-    assert again.intermediate_values == before.intermediate_values == {1: 0.2, 2: 0.6, 3: 0.5}
-    assert again.user_attrs[BEST] == before.user_attrs[BEST]
-    assert again.user_attrs[LAST] == {**before.user_attrs[LAST], "seconds": 10.0, "epochs_run": 5}
-    assert again.user_attrs[LAST]["gpu_memory_peak"] == 3
-    searcher.on_trial_result("a", step(4, 0.9, gpu_memory_peak=4))
-    last = study.trial(0).user_attrs[LAST]
-    assert (last["epoch"], last["epochs_run"], last["gpu_memory_peak"]) == (4, 6, 4)
-    assert study.trial(0).user_attrs[BEST]["epoch"] == 4
-
-
 def test_a_paused_trial_that_is_given_up_is_pruned(files: SweepFiles) -> None:
     searcher, study = build(files)
     searcher.suggest("a")
@@ -286,25 +204,6 @@ def test_a_paused_trial_that_is_given_up_is_pruned(files: SweepFiles) -> None:
         searcher.on_trial_complete(trial_id)  # as Ray closes a trial that is paused, or never began
     assert (study.trial(0).state, study.trial(0).value) == (TrialState.PRUNED, 0.2)
     assert study.trial(1).state == TrialState.FAIL
-
-
-def test_first_trials_that_all_crash_end_the_sweep(files: SweepFiles) -> None:
-    searcher, _ = build(files)
-    for trial_id in map(str, range(HOPELESS)):
-        assert searcher.error is None
-        searcher.suggest(trial_id)
-        searcher.on_trial_complete(trial_id, None, error=True)
-    assert isinstance(searcher.error, WorkFailedError)
-
-
-def test_crashes_beside_working_trials_do_not(files: SweepFiles) -> None:
-    searcher, _ = build(files)
-    searcher.suggest("good")
-    searcher.on_trial_result("good", step(1, 0.5))
-    for trial_id in map(str, range(HOPELESS)):
-        searcher.suggest(trial_id)
-        searcher.on_trial_complete(trial_id, None, error=True)
-    assert searcher.error is None
 
 
 def test_metrics_are_what_the_trainable_reported(files: SweepFiles) -> None:

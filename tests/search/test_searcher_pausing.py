@@ -9,12 +9,13 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.crashes import Crash
-from search.samplers.keys import PAUSED_KEY
+from search.keys import LAST
+from search.samplers.keys import PAUSED_KEY, is_paused
 from search.schedulers.build import build_rungs
 from search.schedulers.config import SchedulerConfig
 from search.schedulers.rungs import Decision, Rungs
 from search.searcher import StudySearcher
-from search.study import LAST, SweepStudy, is_paused
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_searcher import step
 

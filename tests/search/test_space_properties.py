@@ -12,9 +12,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial
 
 from search.conditions import holds
+from search.parameters import suggest
 from search.samplers import build_sampler
 from search.space import SETTINGS, Space
-from search.study import suggest
 from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
 

@@ -14,15 +14,17 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError
+from search.assembly import Sweep
 from search.config import load_sweep_config
-from search.driver import Sweep
+from search.config_files import kept_files
+from search.opening import open_study
 from search.results import best_trial, read_run
 from search.samplers import STAGE_KEY
 from search.samplers.stages import stage_name
 from search.space import load_space
 from search.stages import StageState, stage_states, stages_of
 from search.status import sweep_status
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
 from tests.search.command_line import Cli
 from tests.search.conftest import SweepFiles
 from tests.search.test_kill import Driver
@@ -50,17 +52,17 @@ class TestConfiguration:
         group.write_text("parameters: {momentum: {low: 0, high: 1}}")
         config = files.config(stages=[{"name": "first", "space": "pace.yaml", "trials": 4}, STAGES[1]])
         files.run.mkdir()
-        kept = config.files()
+        kept = kept_files(config)
         for name, text in kept.items():
             (files.run / name).write_text(text)
         group.unlink()
         again = load_sweep_config(files.run / "sweep.yaml")
         assert again.trials == 7
         assert [stage.parameters for stage in again.stages] == [("momentum",), ("lr0",)]
-        assert again.files() == kept
+        assert kept_files(again) == kept
 
     def test_a_sweep_without_stages_does_not_speak_of_them(self, files: SweepFiles) -> None:
-        assert "stages" not in yaml.safe_load(files.config().files()["sweep.yaml"])
+        assert "stages" not in yaml.safe_load(kept_files(files.config())["sweep.yaml"])
 
     def test_alternatives_go_by_the_hyp_that_they_set(self, files: SweepFiles) -> None:
         optimizer = {"choices": ["SGD", "AdamW"]}

@@ -1,107 +1,22 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 
 import optuna
 import pytest
-import yaml
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages.journal import JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
-from data_prep.errors import InputError
 from search.drivers import Driver, driver
-from search.journal import JOURNAL, mend_journal
+from search.journal import JOURNAL
+from search.keys import LAST
+from search.opening import open_study
 from search.samplers import build_sampler
 from search.space import load_space
-from search.study import LAST, SweepStudy, load_study, open_study
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
-
-
-def test_trial_0_is_the_default_hyp(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    first, second = study.draw(), study.draw()
-    assert first.params == {"lr0": 0.01, "momentum": 0.937}
-    assert first.user_attrs["sampler"] == "default"
-    assert second.params != first.params
-    assert second.user_attrs["sampler"] == "random"
-
-
-def test_trial_0_starts_at_the_given_hyp(files: SweepFiles) -> None:
-    (files.folder / "hyp.yaml").write_text("lr0: 0.02\n")
-    study, _ = open_tiny(files, hyp="hyp.yaml")
-    assert study.draw().params["lr0"] == 0.02
-
-
-def test_opening_again_adds_no_second_default(files: SweepFiles) -> None:
-    open_tiny(files)
-    study, _ = open_tiny(files, new=False)
-    assert len(study.trials()) == 1
-    assert study.started() == 0
-
-
-@pytest.mark.parametrize(
-    ("part", "changes"),
-    [
-        ("metric", {"metric": "map75"}),
-        ("mode", {"mode": "min"}),
-        ("epochs", {"train": {"epochs": 10, "model": "yolov5n"}}),
-        ("train", {"train": {"epochs": 9, "model": "yolov5s"}}),
-    ],
-)
-def test_a_study_of_another_sweep_is_refused_by_name(files: SweepFiles, part: str, changes: dict[str, Any]) -> None:
-    open_tiny(files)
-    with pytest.raises((InputError, ValueError), match=f"tiny.*another {part}"):
-        open_tiny(files, new=False, **changes)
-
-
-def test_another_space_is_refused_by_name(files: SweepFiles) -> None:
-    open_tiny(files)
-    ranges = {"lr0": {"low": 1e-4, "high": 0.5, "log": True}, "momentum": {"low": 0.1, "high": 0.98}}
-    (files.folder / "space.yaml").write_text(yaml.safe_dump({"parameters": ranges}))
-    with pytest.raises(InputError, match=r"another space \(lr0\)"):
-        open_tiny(files, new=False)
-
-
-def test_other_data_is_refused_by_name(files: SweepFiles) -> None:
-    (files.folder / "manifest.json").write_text('{"images": 1}')
-    open_tiny(files)
-    (files.folder / "manifest.json").write_text('{"images": 2}')
-    with pytest.raises(InputError, match="another data"):
-        open_tiny(files, new=False)
-
-
-def test_another_machine_is_no_other_sweep(files: SweepFiles) -> None:
-    open_tiny(files)
-    open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "device": "cpu", "workers": 2}, trials=50)
-    open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "cache_dir": "/elsewhere"})
-
-
-def test_a_study_of_before_the_fast_path_goes_on_with_the_exact_one(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    held = study.study.user_attrs["identity"]
-    before = {key: value for key, value in held["train"].items() if key not in ("path", "weights_sha256")}
-    study.study.set_user_attr("identity", {**held, "train": before})
-    with pytest.raises(InputError, match=r"another train \(path\)"):
-        open_tiny(files, new=False)
-    open_tiny(files, new=False, train={"epochs": 9, "model": "yolov5n", "path": "exact"})
-
-
-def test_a_new_sweep_does_not_take_over_a_study_of_its_name(files: SweepFiles) -> None:
-    url = f"sqlite:///{files.folder}/study.db"
-    open_tiny(files, study_storage=url)
-    with pytest.raises(InputError, match=r"study_storage.*`tiny`"):
-        open_tiny(files, study_storage=url)
-    open_tiny(files, study_storage=url, new=False)
-
-
-@pytest.mark.parametrize("url", ["nonsense", "sqlite:////no/such/folder/study.db", "foo://bar"])
-def test_a_wrong_storage_url_is_named(files: SweepFiles, url: str) -> None:
-    with pytest.raises(InputError, match=f"study_storage: {url}"):
-        open_tiny(files, study_storage=url)
 
 
 def test_a_driver_takes_over_what_a_dead_one_left_and_leaves_a_live_ones_alone(files: SweepFiles) -> None:
@@ -139,38 +54,6 @@ def test_the_trials_of_a_sweep_are_counted_across_drivers(files: SweepFiles) -> 
     assert study.draw_below(3) is None
     assert study.draw_below(4) is not None
     assert study.started() == 4
-
-
-def test_a_half_written_record_is_cut_off_and_the_journal_goes_on(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    trial = study.draw()
-    journal = files.run / JOURNAL
-    with journal.open("ab") as file:
-        file.write(b'{"op_code": 8, "worker_id": "x", "tri')
-    reopened, _ = open_tiny(files, new=False)
-    reopened.report(trial.number, 1, 0.5)
-    reopened.report(trial.number, 2, 0.6)
-    again, _ = open_tiny(files, new=False)
-    assert again.trial(0).intermediate_values == {1: 0.5, 2: 0.6}
-
-
-def test_the_lock_of_a_killed_driver_is_freed_at_once(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    number = study.draw().number
-    lock = JournalFileSymlinkLock(str((files.run / JOURNAL).resolve()))
-    lock.acquire()  # and never let go
-    started = time.monotonic()
-    reopened, _ = open_tiny(files, new=False)
-    reopened.report(number, 1, 0.5)
-    assert time.monotonic() - started < 6
-    assert reopened.trial(number).intermediate_values == {1: 0.5}
-
-
-def test_mending_leaves_a_whole_journal_alone(files: SweepFiles) -> None:
-    open_tiny(files)
-    before = (files.run / JOURNAL).read_bytes()
-    mend_journal(files.run)
-    assert (files.run / JOURNAL).read_bytes() == before
 
 
 def test_a_trial_that_a_kill_left_half_drawn_gets_the_rest(files: SweepFiles) -> None:
@@ -211,21 +94,6 @@ def test_a_pruned_trial_takes_the_value_of_its_newest_epoch(files: SweepFiles) -
     study.report(number, 2, 0.4)
     study.finish(number, TrialState.PRUNED)
     assert study.trial(number).value == 0.4
-
-
-def test_optuna_can_open_the_study_without_us(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    study.note(study.draw().number, LAST, {"epoch": 1})
-    backend = optuna.storages.journal.JournalFileBackend(str(files.run / JOURNAL))
-    loaded = optuna.load_study(study_name="tiny", storage=optuna.storages.JournalStorage(backend))
-    assert loaded.trials[0].user_attrs["last"] == {"epoch": 1}
-
-
-def test_a_folder_without_a_study_is_refused(files: SweepFiles) -> None:
-    files.run.mkdir()
-    with pytest.raises(InputError, match=JOURNAL):
-        load_study(files.config(), files.run)
-    assert not (files.run / JOURNAL).exists()
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("max", True), ("min", False)])

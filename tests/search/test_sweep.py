@@ -186,7 +186,7 @@ def test_a_disk_that_is_full_is_named_with_the_way_on(files: SweepFiles, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("search.driver._tuner", full)
+        broken.setattr("search.driver.build_tuner", full)
         with pytest.raises(WorkFailedError, match=f"No space left on device.*hypsweep resume {files.run}"):
             run(files, trials=1)
     assert resume_sweep(files.run, options=Options(trainable=QuadraticTrainable)).states == {"COMPLETE": 1}

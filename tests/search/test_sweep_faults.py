@@ -15,9 +15,9 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 
 from data_prep.errors import DataMissingError
+from search.keys import LAST
 from search.results import read_run
 from search.status import sweep_status
-from search.study import LAST
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
 from tests.search.command_line import Cli
 from tests.search.conftest import SweepFiles

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
+from search.keys import LAST
 from search.results import SAMPLERS_CSV
 from search.samplers import AUTHOR_KEY, PAUSED_KEY
 from search.status import sweep_status
-from search.study import LAST
 from search.yields import member_yields
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add, finish_run

@@ -7,15 +7,16 @@ import yaml
 
 from data_prep.errors import InputError
 from search.budget import BudgetConfig, PlateauConfig
+from search.config_files import kept_files
 from tests.search.conftest import SweepFiles
 
 
 def test_what_a_sweep_yaml_keeps_of_it(files: SweepFiles) -> None:
     config = files.config(budget={"hours": 8, "plateau": {"trials": 20}})
     assert config.budget == BudgetConfig(hours=8, plateau=PlateauConfig(trials=20))
-    kept = yaml.safe_load(config.files()["sweep.yaml"])["budget"]
+    kept = yaml.safe_load(kept_files(config)["sweep.yaml"])["budget"]
     assert kept == {"hours": 8.0, "plateau": {"trials": 20, "min_delta": 0.0}}
-    assert "budget" not in yaml.safe_load(files.config().files()["sweep.yaml"])
+    assert "budget" not in yaml.safe_load(kept_files(files.config())["sweep.yaml"])
 
 
 @pytest.mark.parametrize(

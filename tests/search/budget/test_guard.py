@@ -14,8 +14,9 @@ from search.budget.config import BudgetConfig
 from search.budget.goals import Goals
 from search.budget.guard import BudgetGuard
 from search.budget.report import BudgetState, read_states, seconds_left
+from search.keys import GPU_SECONDS, LAST
 from search.samplers.keys import PAUSED_KEY
-from search.study import GPU_SECONDS, LAST, SweepStudy
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
 

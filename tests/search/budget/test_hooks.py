@@ -15,7 +15,8 @@ from search.budget.config import BudgetConfig
 from search.budget.end import CUT_OFF, STOPPED_BY, Ended, close_for_good
 from search.budget.guard import BudgetGuard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
-from search.study import FAILURE_KIND, SweepStudy
+from search.keys import FAILURE_KIND
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from data_prep.errors import InputError
 from search.config import load_sweep_config
+from search.config_files import kept_files
 from search.goals.config import ConstraintsConfig, Limit
 from tests.search.conftest import SweepFiles
 
@@ -53,9 +54,9 @@ def test_wrong_limits_are_named(files: SweepFiles, constraints: object, named: s
 def test_limits_are_kept_in_the_sweeps_folder_and_only_where_there_are_some(files: SweepFiles) -> None:
     config = files.config(constraints={"weights_megabytes": {"max": 100}})
 
-    kept = yaml.safe_load(config.files()["sweep.yaml"])
+    kept = yaml.safe_load(kept_files(config)["sweep.yaml"])
 
     assert kept["constraints"] == {"weights_megabytes": {"max": 100.0}}
-    assert "constraints" not in yaml.safe_load(files.config().files()["sweep.yaml"])
+    assert "constraints" not in yaml.safe_load(kept_files(files.config())["sweep.yaml"])
     (files.folder / "again.yaml").write_text(yaml.safe_dump({**kept, "space": "space.yaml"}))
     assert load_sweep_config(files.folder / "again.yaml").constraints == config.constraints

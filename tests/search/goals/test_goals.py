@@ -18,17 +18,21 @@ from optuna.trial import TrialState
 from data_prep.errors import InputError, WorkFailedError
 from search.best import best_trial, chosen_trial
 from search.config import load_sweep_config
+from search.config_files import kept_files
 from search.goals.config import Objective
 from search.goals.front import front_table, pareto_front
 from search.goals.record import OBJECTIVES
+from search.keys import BEST
+from search.opening import open_study
 from search.promote import PromoteOptions, promote
 from search.results import export_best, results_table, write_results
 from search.retention import RetentionRule, Standing, standing
 from search.samplers import GeneticSampler, PortfolioSampler, build_sampler
-from search.searcher import StudySearcher, TrialPlan
+from search.searcher import StudySearcher
 from search.space import load_space
 from search.status import sweep_status
-from search.study import BEST, SweepStudy, open_study
+from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 from tests.search.conftest import SweepFiles
 
 GOALS = [{"metric": "map50_95", "mode": "max"}, {"metric": "cost", "mode": "min"}]
@@ -38,7 +42,7 @@ def open_goals(files: SweepFiles, *, new: bool = True, **changes: Any) -> tuple[
     changes = {"objectives": GOALS, "sampler": {"members": ["random"]}, **changes}
     config = files.config(**changes)
     files.run.mkdir(exist_ok=True)
-    for name, text in config.files().items():
+    for name, text in kept_files(config).items():
         (files.run / name).write_text(text)
     space = load_space(config.space)
     sampler = build_sampler(config.sampler, space, config.seed, several_goals=True)
@@ -66,7 +70,7 @@ def step(epoch: int, quality: float, cost: float, **more: Any) -> dict[str, Any]
 def test_goals_are_kept_and_the_first_names_metric_and_mode(files: SweepFiles) -> None:
     config = load_sweep_config(files.write(objectives=GOALS, sampler={"members": ["nsga2"]}))
 
-    kept = yaml.safe_load(config.files()["sweep.yaml"])
+    kept = yaml.safe_load(kept_files(config)["sweep.yaml"])
 
     assert (config.metric, config.mode) == ("map50_95", "max")
     assert list(map(str, config.goals)) == ["map50_95 (max)", "cost (min)"]
@@ -80,7 +84,7 @@ def test_one_goal_is_as_it_was(files: SweepFiles) -> None:
     config = files.config(metric="map75", mode="min")
 
     assert config.goals == (Objective(metric="map75", mode="min"),)
-    assert "objectives" not in yaml.safe_load(config.files()["sweep.yaml"])
+    assert "objectives" not in yaml.safe_load(kept_files(config)["sweep.yaml"])
 
 
 def test_a_sampler_that_knows_several_goals_is_the_default(files: SweepFiles) -> None:

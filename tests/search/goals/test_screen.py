@@ -10,11 +10,13 @@ from optuna.trial import TrialState
 from data_prep.errors import InputError, WorkFailedError
 from search.goals.record import is_rejected
 from search.goals.screen import CONSTRAINT, MOST_REDRAWS, Screen, build_screen
+from search.opening import open_study
 from search.results import count_states, results_table
 from search.samplers import build_sampler
-from search.searcher import StudySearcher, TrialPlan
+from search.searcher import StudySearcher
 from search.space import load_space
-from search.study import SweepStudy, open_study
+from search.study import SweepStudy
+from search.trial_plan import TrialPlan
 from tests.search.conftest import SweepFiles, open_tiny
 from trainable.hyp import Hyp
 from trainable.settings import TrainSettings

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from search.study import LAST, SweepStudy
+from search.config_files import kept_files
+from search.keys import LAST
+from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 
 EPOCHS = 9
@@ -21,7 +23,7 @@ def finished(files: SweepFiles) -> Callable[..., SweepStudy]:
 
     def write(trials: int = 20, **changes: Any) -> SweepStudy:
         study, _ = open_tiny(files, trials=trials, **changes)
-        for name, text in files.config(trials=trials, **changes).files().items():
+        for name, text in kept_files(files.config(trials=trials, **changes)).items():
             (files.run / name).write_text(text)
         for place in range(trials):
             _train(study, place)

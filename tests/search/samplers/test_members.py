@@ -18,8 +18,8 @@ from optuna.trial import TrialState
 from data_prep.errors import InputError
 from search.journal_storage import SweepJournal
 from search.samplers import SamplerConfig, build_sampler
-from search.samplers.members import MEMBERS
 from search.samplers.optuna_members import REFUSED
+from search.samplers.registry import MEMBERS
 from search.space import Space
 from search.study import SweepStudy
 from tests.search.samplers.studies import study_of

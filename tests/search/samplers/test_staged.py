@@ -14,10 +14,10 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from search.parameters import suggest
 from search.samplers import PAUSED_KEY, STAGE_KEY, StagedSampler, build_sampler
 from search.samplers.stages import Stage, must_wait, next_stage, stage_name
 from search.space import Space
-from search.study import suggest
 
 SPACE = Space.model_validate(
     {

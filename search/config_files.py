@@ -1,0 +1,62 @@
+"""The files of a sweep's configuration: those that it reads, and those that its folder keeps of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from data_prep.errors import InputError
+from trainable.downloads import official_names
+
+if TYPE_CHECKING:
+    from search.config import SweepConfig
+
+SWEEP_YAML, SPACE_YAML, HYP_YAML = "sweep.yaml", "space.yaml", "hyp.yaml"
+_NONE_IS_A_CHOICE = ("keep_best_checkpoints", "max_paused_checkpoints")  # and not the default
+
+
+def check_files(config: SweepConfig) -> None:
+    """Check that every file that the sweep reads is there.
+
+    Raises:
+        InputError: One is not; the message names its key.
+    """
+    weights = config.train.get("weights")
+    files = {"data": config.data, "space": config.space, "hyp": config.hyp, "train.weights": weights}
+    if weights in official_names():
+        del files["train.weights"]
+    files |= {f"stages.{stage.name}.space": stage.space for stage in config.stages}
+    for key, path in files.items():
+        if path and not Path(path).is_file():
+            raise InputError(f"{key}: there is no file {path}: correct the path (relative ones start at the YAML).")
+
+
+def kept_files(config: SweepConfig) -> dict[str, str]:
+    """What a sweep's folder keeps of its configuration, name to text: enough to repeat it on the same data.
+
+    The space and the hyp are copied, so that a later edit of the originals does not reach into the sweep.
+    ``sweep.yaml``, without which a folder holds no sweep, comes last.
+    """
+    values = config.model_dump(mode="json", exclude_none=True)
+    values |= {name: None for name in _NONE_IS_A_CHOICE if getattr(config, name) is None}
+    if not config.budget.names:
+        del values["budget"]
+    if config.stages:
+        values["stages"] = [stage.whole() for stage in config.stages]
+    else:
+        del values["stages"]
+    for name in ("metric", "mode") if config.objectives else ("objectives",):
+        del values[name]
+    if not config.constraints.limits():
+        del values["constraints"]
+    values["train"] = {name: value for name, value in config.settings().as_dict().items() if name != "data"}
+    if not config.start_from:
+        del values["start_from"]
+    copies = {SPACE_YAML: config.space.read_text(encoding="utf-8")}
+    values["space"] = SPACE_YAML
+    if config.hyp:
+        copies[HYP_YAML] = config.hyp.read_text(encoding="utf-8")
+        values["hyp"] = HYP_YAML
+    return {**copies, SWEEP_YAML: yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}

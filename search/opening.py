@@ -1,0 +1,110 @@
+"""Opens the Optuna study of a sweep: creates it, opens it again to go on, or loads it to read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.storages import BaseStorage, get_storage
+from optuna.study import StudyDirection
+
+from data_prep.errors import InputError
+from search.drivers import Driver
+from search.identity import guard, identity
+from search.journal import JOURNAL, mend_journal
+from search.journal_storage import SweepJournal
+from search.keys import DEFAULT
+from search.samplers import AUTHOR_KEY
+from search.stages import stages_of
+from search.study import SweepStudy
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+    from search.config import SweepConfig
+    from search.goals.screen import Screen
+    from search.space import Space
+
+
+def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
+    """The storage of a sweep's study: its journal file, or what ``study_storage`` names.
+
+    Raises:
+        InputError: The URL cannot be opened.
+    """
+    if config.study_storage is None:
+        return SweepJournal((run_dir / JOURNAL).resolve())
+    try:
+        return get_storage(config.study_storage)
+    except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL
+        raise InputError(
+            f"study_storage: {config.study_storage} cannot be opened ({type(error).__name__}); "
+            "give an Optuna storage URL such as sqlite:////path/study.db, or leave it out."
+        ) from error
+
+
+def open_study(
+    config: SweepConfig,
+    run_dir: Path,
+    space: Space,
+    sampler: BaseSampler,
+    *,
+    new: bool,
+    screen: Screen | None = None,
+    driver: Driver | None = None,
+) -> SweepStudy:
+    """Open the study of a sweep, or create it with the default hyp as trial 0.
+
+    Args:
+        config:
+            The sweep.
+        run_dir:
+            The sweep's folder.
+        space:
+            What is searched.
+        sampler:
+            What draws the trials.
+        new:
+            Whether this is the first run: a study of that name that is there already then belongs to another sweep.
+        screen:
+            Judges every trial that is drawn; None lets all pass.
+        driver:
+            Who works on it; None where nobody else can.
+
+    Raises:
+        InputError: The study was made for something else (named), or belongs to another sweep.
+    """
+    if driver is None or not driver.joined:  # a driver that is alive needs no mending, and may be writing
+        mend_journal(run_dir)
+    storage = open_storage(config, run_dir)
+    known = config.name in {
+        summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
+    }
+    if known and new:
+        raise InputError(
+            f"study_storage: there is a study `{config.name}` already: choose another `name`, or resume that sweep."
+        )
+    directions = [StudyDirection.MAXIMIZE if goal.mode == "max" else StudyDirection.MINIMIZE for goal in config.goals]
+    study = optuna.create_study(
+        storage=storage, sampler=sampler, study_name=config.name, directions=directions, load_if_exists=True
+    )
+    guard(study, identity(config, space))
+    if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
+        study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
+    stream = driver.stream if driver else 0
+    return SweepStudy(study, storage, space, stream, stages_of(config.stages, space), screen, driver=driver)
+
+
+def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
+    """The study of a sweep to read from, also while its driver runs.
+
+    Raises:
+        InputError: There is none.
+    """
+    if config.study_storage is None and not (run_dir / JOURNAL).exists():
+        raise InputError(f"{run_dir} holds no {JOURNAL}: give the folder of a sweep that was started.")
+    try:
+        return optuna.load_study(study_name=config.name, storage=open_storage(config, run_dir))
+    except KeyError as error:
+        raise InputError(f"{run_dir}: its storage has no study `{config.name}`; give the folder of a sweep.") from error

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from data_prep.errors import InputError
+from search.config import load_sweep_config
+from search.config_files import check_files, kept_files
+from tests.search.conftest import SweepFiles
+
+
+def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
+    kept = {"keep_best_checkpoints": 3, "max_paused_checkpoints": None}
+    config = files.config(resources={"cpus": 2, "gpus": 0.25}, metric="map75", seed=3, **kept)
+    elsewhere = files.folder / "run"
+    elsewhere.mkdir()
+    for name, text in kept_files(config).items():
+        (elsewhere / name).write_text(text)
+    again = load_sweep_config(elsewhere / "sweep.yaml")
+    assert kept_files(again) == kept_files(config)
+    assert (again.keep_best_checkpoints, again.max_paused_checkpoints) == (3, None)
+    assert again.space == elsewhere / "space.yaml"
+    assert again.settings() == config.settings()
+    assert list(again.sampler.members) == ["random"]
+
+
+@pytest.mark.parametrize(("key", "change"), [("data", {"data": "no.yaml"}), ("space", {"space": "no.yaml"})])
+def test_a_missing_file_is_named_by_its_key(files: SweepFiles, key: str, change: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=rf"{key}: .*no\.yaml"):
+        check_files(files.config(**change))
