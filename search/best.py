@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from search.goals.front import has_several_goals, pareto_front
 from search.goals.record import first_goal
 from search.keys import LAST
 from search.known.marks import is_result
+from search.samplers.keys import START
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -44,6 +45,8 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     """The best COMPLETE trial; where none is, the best among those that were trained longest.
 
     A trial that was stopped early is not compared with one that was trained longer: its value is another quantity.
+    Trial 0 alone may be COMPLETE because the rungs were spared it, so where no other is, it is the best only if it was
+    no worse than the best of those trained longest when it was at their epoch.
 
     Returns:
         None where no trial has finished an epoch, and for a study with several goals, which has a front instead
@@ -55,9 +58,12 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     trials = study.get_trials(deepcopy=False)
     trained = [t for t in trials if t.state != TrialState.FAIL and curve(t)]
     complete = [t for t in trained if t.state == TrialState.COMPLETE]
-    reached = [_newest(t) for t in complete or trained]
-    # Of two equal ones the earlier wins: nothing is gained by leaving the default hyp, which is trial 0.
-    best = max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
+    best = _longest(complete or trained, sign)
+    if best is not None and [t.number for t in complete] == [START]:
+        rival = _longest([t for t in trained if t.number != START], sign)
+        if rival is not None and rival.epoch < best.epoch:
+            start_value = curve(best.trial).get(rival.epoch)
+            best = rival if start_value is not None and sign * rival.value > sign * start_value else best
     return best and _beside_default(best, trials[0])
 
 
@@ -103,6 +109,12 @@ def curve(trial: FrozenTrial) -> Mapping[int, float]:
     return first_goal(trial)
 
 
+def _longest(trials: Iterable[FrozenTrial], sign: int) -> BestTrial | None:
+    """The best among those trained longest; of two equal ones the earlier: nothing is gained by leaving the default."""
+    reached = map(_newest, trials)
+    return max(reached, key=lambda b: (b.epoch, sign * b.value, -b.trial.number), default=None)
+
+
 def _newest(trial: FrozenTrial) -> BestTrial:
     values = curve(trial)
     epoch = max(values)
@@ -110,4 +122,4 @@ def _newest(trial: FrozenTrial) -> BestTrial:
 
 
 def _beside_default(best: BestTrial, first: FrozenTrial) -> BestTrial:
-    return best if first.number != 0 else best._replace(default_value=first_goal(first).get(best.epoch))
+    return best if first.number != START else best._replace(default_value=first_goal(first).get(best.epoch))

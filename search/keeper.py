@@ -60,7 +60,8 @@ class CheckpointKeeper(Callback):
         held = [t for t in self._study.trials() if t.number in stored]
         self._kept = {t.number: standing(t) for t in held if t.state.is_finished()}
         self._drop_ended(self._kept)
-        self._paused = {t.number: standing(t, paused=True) for t in held if is_paused(t)}
+        own = {t.number for t in self._study.own()}  # another driver keeps the bound for what it has paused
+        self._paused = {t.number: standing(t, paused=True) for t in held if is_paused(t) and t.number in own}
         self._drop_paused()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ANN401

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.goals.record import is_rejected, values_by_epoch
 from search.goals.screen import CONSTRAINT
+from search.samplers.keys import PAUSED_KEY, is_paused
 from search.schedulers.rungs import Ladder
 from search.study import SweepStudy
 
@@ -41,6 +42,9 @@ class LeftTrials:
         self.waiting = deque(trial for trial in left if trial.number in waiting)
         self.running = deque(trial for trial in left if trial.number not in waiting)
         self.begun = frozenset(trial.number for trial in self.running)
+        with study.together():
+            for trial in filter(is_paused, self.running):  # its rung is gone, or it is spared the rungs now
+                study.note(trial.number, PAUSED_KEY, None)
 
     def next_running(self) -> FrozenTrial | None:
         """The next one that was at work, unless all that it lacked was to be told."""

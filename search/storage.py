@@ -72,7 +72,7 @@ def stored_bytes(root: str) -> dict[int, int]:
         parts = entry.path[len(base) :].strip("/").split("/")  # session, trial, checkpoint, then its files
         if entry.type != FileType.File or len(parts) < 4:
             continue
-        number = parts[1].removeprefix(TRIAL_PREFIX)
+        number = parts[1].removeprefix(TRIAL_PREFIX).partition("_")[0]  # Ray adds to a name that is there already
         if number.isdigit() and parts[2].startswith(CHECKPOINT_PREFIX):
             found[int(number)] += entry.size or 0
     return dict(found)

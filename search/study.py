@@ -29,7 +29,7 @@ from search.known.marks import OwnTrials
 from search.parameters import suggest
 from search.samplers import PortfolioSampler
 from search.samplers.keys import DRIVER_KEY
-from search.samplers.stages import Stage, must_wait
+from search.samplers.stages import Stage, held_up_by
 from search.schedulers.neighbours import Neighbours
 
 if TYPE_CHECKING:
@@ -118,8 +118,14 @@ class SweepStudy:
         return bool(self._storage.history.trials) and self._own.has_epochs  # which follows the history
 
     def must_wait(self) -> bool:
-        """Whether the next trial cannot be drawn yet: its stage starts from the best of what still trains."""
-        return bool(self._stages) and must_wait(self._stages, self.trials())
+        """Whether the next trial cannot be drawn yet: its stage starts from the best of what still trains.
+
+        What a dead driver left at work trains no more, and waits for a resume.
+        """
+        if not self._stages or not (training := held_up_by(self._stages, self.trials())):
+            return False
+        alive = self._driver.others() | {self._driver.number} if self._driver else None
+        return alive is None or any(trial.user_attrs.get(DRIVER_KEY) in alive for trial in training)
 
     def exhausted(self) -> bool:
         """Whether nothing waits and the samplers have nothing more to suggest, as at the end of a grid."""

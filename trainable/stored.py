@@ -53,13 +53,20 @@ def checkpoint_folders(filesystem: FileSystem, base: str, *inner: str) -> list[t
         base:
             Folder of the sessions.
         inner:
-            Folders between a session and its checkpoints.
+            Folders between a session and its checkpoints. Ray adds ``_`` and a few letters to a name that is there
+            already, as where a trial is begun again in one session: these count, too.
     """
-    return [
-        (session, "/".join((session, *inner, name)))
-        for session in folders(filesystem, base, SESSION_PREFIX)
-        for name in folders(filesystem, "/".join((base, session, *inner)), CHECKPOINT_PREFIX)
-    ]
+    found = []
+    for session in folders(filesystem, base, SESSION_PREFIX):
+        places = [session]
+        for name in inner:
+            places = [f"{place}/{each}" for place in places for each in _called(filesystem, f"{base}/{place}", name)]
+        found += [
+            (session, f"{place}/{name}")
+            for place in places
+            for name in folders(filesystem, f"{base}/{place}", CHECKPOINT_PREFIX)
+        ]
+    return found
 
 
 def whole_checkpoints(filesystem: FileSystem, base: str, *inner: str) -> list[FoundCheckpoint]:
@@ -70,6 +77,10 @@ def whole_checkpoints(filesystem: FileSystem, base: str, *inner: str) -> list[Fo
         if epoch is not None:
             found.append(FoundCheckpoint(epoch, session, folder))
     return found
+
+
+def _called(filesystem: FileSystem, base: str, name: str) -> list[str]:
+    return [each for each in folders(filesystem, base, name) if each == name or each.startswith(f"{name}_")]
 
 
 def folders(filesystem: FileSystem, base: str, prefix: str) -> list[str]:

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.goals.dominance import Losses, ranks
 from search.goals.record import values_by_epoch
+from search.samplers.keys import START
 
 if TYPE_CHECKING:
     import optuna
@@ -50,7 +51,8 @@ def pareto_front(study: optuna.Study) -> list[FrontTrial]:
     """The trials that nobody dominates, the best of the first goal first.
 
     Of the COMPLETE trials; where none is, of those that were trained longest: values after fewer epochs are other
-    quantities.
+    quantities. Where trial 0 alone is COMPLETE, which the rungs may have been spared, it stands among those trained
+    longest of the others with its values at their epoch.
     """
     reached = _comparable(study.get_trials(deepcopy=False))
     if not reached:
@@ -92,8 +94,17 @@ def _comparable(trials: Iterable[FrozenTrial]) -> list[FrontTrial]:
         if trial.state != TrialState.FAIL and values and np.isfinite(values[max(values)]).all():
             reached.append(FrontTrial(trial, max(values), values[max(values)]))
     complete = [each for each in reached if each.trial.state == TrialState.COMPLETE]
-    longest = max((each.epoch for each in complete or reached), default=0)
-    return [each for each in complete or reached if each.epoch == longest]
+    others = _longest(each for each in reached if each.trial.number != START)
+    if others and [each.trial.number for each in complete] == [START] and others[0].epoch < complete[0].epoch:
+        epoch, values = others[0].epoch, values_by_epoch(complete[0].trial)
+        return [FrontTrial(complete[0].trial, epoch, values[epoch]), *others] if epoch in values else complete
+    return _longest(complete or reached)
+
+
+def _longest(reached: Iterable[FrontTrial]) -> list[FrontTrial]:
+    found = list(reached)
+    longest = max((each.epoch for each in found), default=0)
+    return [each for each in found if each.epoch == longest]
 
 
 def _losses(trials: Sequence[FrontTrial], directions: Sequence[StudyDirection]) -> Losses:

@@ -59,11 +59,11 @@ def start_of(stage: Stage, trials: Sequence[FrozenTrial]) -> dict[str, Any] | No
     return next(marks, None)
 
 
-def must_wait(stages: Sequence[Stage], trials: Sequence[FrozenTrial]) -> bool:
-    """Whether the next trial is the first of a stage and a trial of an earlier one still trains.
+def held_up_by(stages: Sequence[Stage], trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials that still train where the next trial is the first of a stage, which starts from the best of them.
 
     What waits at a rung does not hold a stage up: it may wait for ever.
     """
     if not stages or start_of(next_stage(stages, trials), trials) is not None:
-        return False
-    return any(t.state == TrialState.RUNNING and t.user_attrs.get(PAUSED_KEY) is None for t in trials)
+        return []
+    return [t for t in trials if t.state == TrialState.RUNNING and t.user_attrs.get(PAUSED_KEY) is None]

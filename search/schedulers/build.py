@@ -11,7 +11,8 @@ from ray.tune.schedulers import FIFOScheduler
 from search.goals.config import Objective
 from search.goals.record import values_by_epoch
 from search.keys import LAST
-from search.samplers.keys import PAUSED_KEY
+from search.known.marks import is_result
+from search.samplers.keys import PAUSED_KEY, START
 from search.schedulers.config import SchedulerConfig
 from search.schedulers.front import FrontRungs, FrontScheduler
 from search.schedulers.median import MedianRule
@@ -133,9 +134,10 @@ def past(trial: FrozenTrial, levels: Collection[int] = (), *, several: bool = Fa
     promoted if it deserves it.
     """
     values: Mapping[int, Any] = values_by_epoch(trial) if several else trial.intermediate_values
+    judged = trial.number != START and not is_result(trial)
     if trial.state != TrialState.RUNNING or not values:
-        return Past(trial.number, values)
+        return Past(trial.number, values, judged=judged)
     newest = max(values)
     paused = trial.user_attrs.get(PAUSED_KEY) == newest
     undecided = newest in levels and trial.user_attrs.get(LAST, {}).get("epoch", 0) < newest
-    return Past(trial.number, values, newest if paused or undecided else None)
+    return Past(trial.number, values, newest if paused or undecided else None, judged)

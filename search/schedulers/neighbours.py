@@ -8,7 +8,8 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from search.goals.record import OBJECTIVES, values_by_epoch
-from search.samplers.keys import DRIVER_KEY
+from search.known.marks import is_result
+from search.samplers.keys import DRIVER_KEY, START
 from search.schedulers.rungs import Ladder, Past
 
 
@@ -27,12 +28,12 @@ class Neighbours:
     def __init__(self, rungs: Ladder[Any, Any], driver: int) -> None:
         self._rungs = rungs
         self._driver = driver
-        self._known: dict[int, int] = {}
 
     def replace(self, old: FrozenTrial | None, new: FrozenTrial) -> None:  # noqa: ARG002  the history's signature
-        """Take over what a trial has reported since it was last seen."""
-        values: Mapping[int, Any] = values_by_epoch(new) if OBJECTIVES in new.user_attrs else new.intermediate_values
-        if new.user_attrs.get(DRIVER_KEY) == self._driver or len(values) == self._known.get(new.number, 0):
+        """Take over a trial that has reached a rung since it was last seen."""
+        if new.user_attrs.get(DRIVER_KEY) == self._driver:
             return
-        self._known[new.number] = len(values)
-        self._rungs.load([Past(new.number, dict(values))])
+        values: Mapping[int, Any] = values_by_epoch(new) if OBJECTIVES in new.user_attrs else new.intermediate_values
+        if any(level in values and not self._rungs.has_reached(new.number, level) for level in self._rungs.levels):
+            judged = new.number != START and not is_result(new)
+            self._rungs.load([Past(new.number, dict(values), judged=judged)])

@@ -62,7 +62,7 @@ class ProgressiveRungs(Rungs):
         """Fill the rungs, and let trials go as far as they were let go before."""
         history = list(history)
         super().load(history)
-        farthest = max((max(past.values, default=0) for past in history), default=0)
+        farthest = max((max(past.values, default=0) for past in history if past.judged), default=0)
         self._open = max(self._open, bisect_left(self.levels, farthest))
         self._look_at_top()
 

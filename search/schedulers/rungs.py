@@ -48,11 +48,14 @@ class Past(NamedTuple, Generic[ValueT]):
         paused_at:
             Epoch of the rung at which it waits. None for one that trains, or has ended: it is never promoted from the
             rungs that it has reached.
+        judged:
+            Whether it came as far as it did because rungs let it: not one that was spared them or trained elsewhere.
     """
 
     number: int
     values: Mapping[int, ValueT]
     paused_at: int | None = None
+    judged: bool = True
 
 
 class Rung(Protocol):
@@ -156,6 +159,10 @@ class Ladder(ABC, Generic[ValueT, RungT]):
     def waiting(self) -> Mapping[int, int]:
         """The trials that wait, each with the epoch of its rung; not to be changed."""
         return self._waiting
+
+    def has_reached(self, number: int, level: int) -> bool:
+        """Whether a trial's value stands at the rung of an epoch."""
+        return number in self._rungs[level]
 
     def load(self, history: Iterable[Past[ValueT]]) -> None:
         """Fill the rungs with what trials of earlier drivers reported."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from search.checkpoints import begin_session, discard, newest_checkpoint
+from search.storage import stored_bytes
 
 
 def put(root: Path, session: str, trial: int, folder: str, epoch: int | None, *, tensors: int | None = None) -> Path:
@@ -91,3 +92,15 @@ def test_the_newest_whole_one_can_be_spared(tmp_path: Path) -> None:
     other = put(tmp_path, "session_001", 4, "checkpoint_000000", 1)
     discard(str(tmp_path), 3, but_newest=True)
     assert sorted(path.parent for path in tmp_path.rglob("tensors.pt")) == [newest, other]
+
+
+def test_a_trial_that_was_begun_again_in_one_session_is_found_in_both_its_folders(tmp_path: Path) -> None:
+    """Ray adds to the name of a folder that is there already."""
+    put(tmp_path, "session_000", 3, "checkpoint_000000", 4)
+    put(tmp_path, "session_000", 4, "checkpoint_000000", 9)
+    (tmp_path / "session_000" / "trial_00004").rename(tmp_path / "session_000" / "trial_00003_1a2b")
+    put(tmp_path, "session_000", 30, "checkpoint_000000", 8)
+    assert newest(tmp_path, 3) == str(tmp_path / "session_000" / "trial_00003_1a2b" / "checkpoint_000000")
+    assert stored_bytes(str(tmp_path)).keys() == {3, 30}
+    discard(str(tmp_path), 3)
+    assert stored_bytes(str(tmp_path)).keys() == {30}

@@ -12,9 +12,13 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint
 from ray.tune.experiment import Trial
 
+from search.drivers import Driver, driver
 from search.keeper import CheckpointKeeper
+from search.opening import open_study
 from search.retention import RetentionRule
+from search.samplers import build_sampler
 from search.samplers.keys import PAUSED_KEY
+from search.space import load_space
 from search.storage import stored_bytes
 from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
@@ -121,6 +125,23 @@ def test_what_earlier_drivers_paused_competes_with_what_is_paused_now(files: Swe
         keeper.on_trial_save(0, [], paused_trial(root, add(study, None, [0.1, value]), 2))
         keeper.on_step_end(0, [])
         assert stored_bytes(str(root)).keys() == {0, 2, at_work, 4}
+
+
+def test_what_another_driver_has_paused_is_left_to_it(files: SweepFiles, tmp_path: Path) -> None:
+    config, root = files.config(), tmp_path / "root"
+    open_tiny(files)
+
+    def opened(who: Driver) -> SweepStudy:
+        space = load_space(config.space)
+        sampler = build_sampler(config.sampler, space, config.seed)
+        return open_study(config, files.run, space, sampler, new=False, driver=who)
+
+    with driver(files.run) as first, driver(files.run, join=True) as second:
+        one, two = opened(first), opened(second)
+        for study, value in ((one, 0.2), (two, 0.9), (two, 0.8)):
+            study.note(ended(study, root, None, [0.1, value]), PAUSED_KEY, 2)
+        CheckpointKeeper(str(root), two, RetentionRule("max", 1, max_paused=1)).settle()
+        assert stored_bytes(str(root)).keys() == {0, 1}
 
 
 def test_a_checkpoint_that_others_took_away_is_forgotten_before_ray_looks_for_it(

@@ -77,6 +77,24 @@ def test_where_none_is_complete_the_best_of_those_trained_longest_stands_in(file
     assert best.trial.number == expected
 
 
+@pytest.mark.parametrize(("rival", "expected"), [([0.1, 0.31], 2), ([0.1, 0.3], 0), ([0.9], 2)])
+def test_where_trial_0_alone_is_complete_the_others_are_compared_at_their_epoch(
+    files: SweepFiles, rival: list[float], expected: int
+) -> None:
+    study, _ = open_tiny(files, train={"epochs": 3})
+    add(study, TrialState.COMPLETE, [0.2, 0.3, 0.8])
+    add(study, TrialState.PRUNED, [0.5] if len(rival) == 1 else [0.5, 0.2])
+    add(study, None, rival)
+    best = best_trial(study.study)
+    assert best is not None
+    assert best.trial.number == expected
+    assert best.default_value == {1: 0.2, 2: 0.3, 3: 0.8}[best.epoch]
+    add(study, TrialState.COMPLETE, [0.1, 0.1, 0.1])
+    best = best_trial(study.study)
+    assert best is not None
+    assert best.trial.number == 0  # as soon as there is another full training, full trainings alone compete
+
+
 def test_the_least_wins_where_less_is_better_and_the_default_wins_a_tie(files: SweepFiles) -> None:
     study, _ = open_tiny(files, mode="min")
     add(study, TrialState.COMPLETE, [0.2])

@@ -187,5 +187,5 @@ def test_trial_0_goes_on_after_a_resume_though_it_waited(files: SweepFiles) -> N
     config = again.suggest("b")
     assert config is not None
     assert (config["trial_number"], config["checkpoint"]) == (0, "/store/0")
+    assert not is_paused(study.trial(0))  # at once: what waits may lose its checkpoint
     assert report(again, resumed, "b", 0, 3, 0.6) is Decision.GO_ON
-    assert not is_paused(study.trial(0))

@@ -14,6 +14,7 @@ import yaml
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError
+from search import drivers
 from search.assembly import Sweep
 from search.config import load_sweep_config
 from search.config_files import kept_files
@@ -154,6 +155,28 @@ def test_the_study_waits_between_stages_alone(files: SweepFiles) -> None:
     assert not study.must_wait()
     study.draw()
     assert not study.must_wait()
+
+
+def test_a_stage_waits_for_what_a_live_driver_trains_and_not_for_a_dead_ones(files: SweepFiles) -> None:
+    sweep = Sweep(files.config(stages=STAGES), files.run)
+    files.run.mkdir()
+
+    def opened(who: drivers.Driver, *, new: bool = False) -> SweepStudy:
+        again = Sweep(sweep.config, files.run)
+        return open_study(again.config, files.run, again.space, again.sampler, new=new, driver=who)
+
+    with drivers.driver(files.run) as first:
+        one = opened(first, new=True)
+        ended = [one.draw().number for _ in range(3)]
+        with drivers.driver(files.run, join=True) as second:
+            left = opened(second).draw().number
+            for number in ended:
+                one.report(number, 9, 0.5)
+                one.finish(number, TrialState.COMPLETE, 0.5)
+            assert one.must_wait()  # the other driver's trial may be the best
+        assert not one.must_wait()
+        assert one.trial(left).state == TrialState.RUNNING
+        assert stage_name(one.draw()) == "second"
 
 
 @pytest.fixture

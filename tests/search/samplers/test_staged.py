@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.parameters import suggest
 from search.samplers import PAUSED_KEY, STAGE_KEY, StagedSampler, build_sampler
-from search.samplers.stages import Stage, must_wait, next_stage, stage_name
+from search.samplers.stages import Stage, held_up_by, next_stage, stage_name
 from search.space import Space
 
 SPACE = Space.model_validate(
@@ -219,7 +219,7 @@ def test_a_stage_begins_when_those_before_have_ended(states: list[TrialState], w
     for trial, state in zip(asked, states, strict=True):
         if state != TrialState.RUNNING:
             study.tell(trial, 0.5 if state == TrialState.COMPLETE else None, state=state)
-    assert must_wait(STAGES, study.get_trials()) is wait
+    assert bool(held_up_by(STAGES, study.get_trials())) is wait
 
 
 def test_what_waits_at_a_rung_holds_no_stage_up() -> None:
@@ -228,13 +228,13 @@ def test_what_waits_at_a_rung_holds_no_stage_up() -> None:
     for trial in asked:
         trial.report(0.5, 1)
         trial.set_user_attr(PAUSED_KEY, 1)
-    assert not must_wait(STAGES, study.get_trials())
+    assert not held_up_by(STAGES, study.get_trials())
     asked[3].set_user_attr(PAUSED_KEY, None)
-    assert must_wait(STAGES, study.get_trials())
+    assert held_up_by(STAGES, study.get_trials())
 
 
 def test_a_sweep_without_stages_never_waits() -> None:
-    assert not must_wait((), [])
+    assert not held_up_by((), [])
 
 
 class _Keeping(InMemoryStorage):

@@ -88,6 +88,14 @@ def test_a_second_driver_lets_trials_go_as_far_as_the_first_one() -> None:
     assert last.reach is None
 
 
+def test_what_no_rung_let_go_so_far_lets_nobody_go_further() -> None:
+    """Trial 0 of an earlier ASHA, and results that were imported with their curves."""
+    rungs = ProgressiveRungs(LEVELS, 3, epsilon=0.0)
+    curve = {epoch: epoch / 100 for epoch in range(1, 28)}
+    rungs.load([Past(0, curve, judged=False), Past(1, {1: 0.1}, 1)])
+    assert rungs.reach == 3
+
+
 @pytest.mark.parametrize("levels", [(), (4,)])
 def test_where_there_are_too_few_rungs_it_is_asha(levels: tuple[int, ...]) -> None:
     assert ProgressiveRungs(levels, 3).reach is None
