@@ -18,7 +18,7 @@ from tests.search.test_results import add, finish_run
 def test_states_best_and_table_come_from_the_study(files: SweepFiles) -> None:
     study, _ = open_tiny(files, trials=4, train={"epochs": 2})
     add(study, TrialState.COMPLETE, [0.2, 0.4])
-    add(study, TrialState.PRUNED, [0.9])
+    add(study, TrialState.PRUNED, [0.1])
     add(study, TrialState.FAIL, [], reason="diverged")
     finish_run(files, study, trials=4, train={"epochs": 2})
     status = sweep_status(files.run)

@@ -28,8 +28,12 @@ def _members(config: dict[str, Any], space: Space) -> dict[str, BaseSampler]:
     return dict(build_sampler(config, space, 0).members)
 
 
-def test_the_default_is_ga_alongside_tpe(space: Space) -> None:
-    members = _members({}, space)
+def test_the_default_is_the_model_of_learning_curves(space: Space) -> None:
+    assert list(_members({}, space)) == ["curve_gp"]
+
+
+def test_ga_alongside_tpe(space: Space) -> None:
+    members = _members({"members": ["ga", "tpe"]}, space)
     assert list(members) == ["ga", "tpe"]
     assert isinstance(members["ga"], GeneticSampler)
     assert isinstance(members["tpe"], TrialSeededSampler)
