@@ -28,7 +28,7 @@ from search.known.marks import SOURCE, is_result
 from search.opening import load_study
 from search.paths import write_text
 from search.samplers import AUTHOR_KEY
-from search.samplers.keys import START
+from search.samplers.keys import FROM_PRIOR_KEY, STAGE_KEY, START
 from search.space import load_space
 from search.yields import member_yields
 from trainable.hyp import Hyp, format_hyp
@@ -107,11 +107,12 @@ def results_table(study: optuna.Study, goals: Sequence[Objective] = ()) -> pd.Da
         goals:
             Its goals, where there are several.
 
-    Columns: ``number``, ``state``, ``sampler``, ``value`` (of the last epoch), ``epochs``, ``best_value``,
-    ``best_epoch``, ``seconds``, ``epochs_run`` (repeated ones count, too), ``batch_size`` (that it ended with),
-    ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``, ``failure``, ``source`` (of an imported
-    trial), then ``params_*`` and, of the last epoch, ``metrics_*``. Where there are several goals, ``value`` is the
-    first of them, and ``value_METRIC`` of each and ``front`` (whether nobody dominates it) stand behind ``source``.
+    Columns: ``number``, ``state``, ``sampler``, ``from_prior`` (whether a prior drew it instead), ``stage``, ``value``
+    (of the last epoch), ``epochs``, ``best_value``, ``best_epoch``, ``seconds``, ``epochs_run`` (repeated ones count,
+    too), ``batch_size`` (that it ended with), ``gpu_memory_peak`` and ``gpu_memory_total`` (bytes), ``failure_kind``,
+    ``failure``, ``source`` (of an imported trial), then ``params_*`` and, of the last epoch, ``metrics_*``. Where there
+    are several goals, ``value`` is the first of them, and ``value_METRIC`` of each and ``front`` (whether nobody
+    dominates it) stand behind ``source``.
     """
     trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.WAITING]
     front = {each.trial.number for each in pareto_front(study)} if goals else set()
@@ -135,6 +136,8 @@ def _row_head(trial: FrozenTrial | None) -> dict[str, Any]:
         "number": trial.number if trial else None,
         "state": state_name(trial) if trial else None,
         "sampler": attrs.get(AUTHOR_KEY),
+        "from_prior": attrs.get(FROM_PRIOR_KEY),
+        "stage": attrs.get(STAGE_KEY, {}).get("name"),
         "value": values.get(last.get("epoch")),
         "epochs": last.get("epoch", 0),
         "best_value": values.get(best.get("epoch")),

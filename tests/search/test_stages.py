@@ -19,7 +19,7 @@ from search.assembly import Sweep
 from search.config import load_sweep_config
 from search.config_files import kept_files
 from search.opening import open_study
-from search.results import best_trial, read_run
+from search.results import best_trial, read_run, results_table
 from search.samplers import STAGE_KEY
 from search.samplers.stages import stage_name
 from search.space import load_space
@@ -140,6 +140,7 @@ def test_states_of_stages(files: SweepFiles) -> None:
         study.finish(number, TrialState.COMPLETE, value)
     states = stage_states(configs, study.trials())
     assert list(map(str, states)) == ["first 4/4", "second 1/3, from trial 1"]
+    assert results_table(study.study)["stage"].tolist() == ["first"] * 4 + ["second"]
 
 
 def test_the_study_waits_between_stages_alone(files: SweepFiles) -> None:
