@@ -169,6 +169,7 @@ def test_what_a_sweep_leaves(swept: Swept) -> None:
 # --- a data set that vanishes ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.exhaustive
 def test_a_data_set_that_vanishes_stops_the_sweep_at_once(tmp_path: Path, log: Log) -> None:
     """Trial 1 needs the pictures in another size, and finds none; when they are back, nothing is missing."""
     data = draw_shapes(tmp_path / "data", train=24, val=12, seed=7)
@@ -346,6 +347,7 @@ def test_a_killed_sweep_goes_on_from_its_last_checkpoints(copy: Path, log: Log) 
             assert trained[trial.number] == list(range(trained[trial.number][0], EPOCHS + 1))
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_winds_down_and_says_how_to_go_on(begin: Callable[[str], tuple[Driver, Path]]) -> None:
     driver, run = begin("interrupted")
     driver.process.send_signal(signal.SIGINT)

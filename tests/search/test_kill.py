@@ -192,7 +192,7 @@ def test_ctrl_c_winds_down_and_a_second_driver_is_kept_out(files: SweepFiles, st
     check_nothing_was_lost(files, before, kills=1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_trials_that_wait_at_a_rung_wait_on_after_a_resume(
     files: SweepFiles, start: Callable[[str], Driver], number: signal.Signals
 ) -> None:
@@ -244,6 +244,7 @@ def test_sigterm_winds_down_and_a_second_signal_ends_at_once(files: SweepFiles, 
     assert result["states"] == {"COMPLETE": 5}
 
 
+@pytest.mark.exhaustive
 def test_a_driver_whose_ray_dies_says_so_instead_of_waiting_for_ever(
     files: SweepFiles, start: Callable[[str], Driver]
 ) -> None:

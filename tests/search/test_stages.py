@@ -215,6 +215,7 @@ def _kill_in(stage: str, files: SweepFiles, driver: Driver) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(600)
 def test_stages_survive_kills_in_each_of_them(files: SweepFiles, start: Callable[[str], Driver], cli: Cli) -> None:
     files.switch("sleep", "0.2")

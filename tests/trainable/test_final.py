@@ -66,6 +66,7 @@ def test_one_worker_equals_the_loop_alone(final: TrainSettings, trained: Trained
         assert torch.equal(value, ema[key].half().float() if value.is_floating_point() else ema[key]), key
 
 
+@pytest.mark.exhaustive
 def test_started_again_it_goes_on_from_its_last_epoch(final: TrainSettings, tmp_path: Path) -> None:
     """After SIGTERM, which like Ctrl-C is answered with a sentence, and after kill -9."""
     settings = dataclasses.replace(final, epochs=20)

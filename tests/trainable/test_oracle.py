@@ -62,9 +62,17 @@ TABLE = """
     all         yolov5n6  SGD    cosine  calm    pretrained  leaving
 """
 ROWS = [dict(zip(FACTORS, line.split(), strict=True)) for line in TABLE.split("\n") if line.strip()]
+QUICK = ("within", "mixup")
+"""Rows with one of these levels are part of ``make test``; the others, which train longest, of ``make test-all``."""
 BATCH_SIZES = {"within": 7, "leaving": 1}
 IMAGE_SIZES = {"yolov5n": 64, "yolov5n6": 128}
 """The least that YOLOv5 takes: twice the stride."""
+
+
+def in_time(row: dict[str, str]) -> object:
+    """The row as a case of the test."""
+    marks = () if set(QUICK) & set(row.values()) else (pytest.mark.exhaustive,)
+    return pytest.param(row, id=" ".join(row.values()), marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +101,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory, yolov5n_weights: Path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("row", ROWS, ids=[" ".join(row.values()) for row in ROWS])
+@pytest.mark.parametrize("row", [in_time(row) for row in ROWS])
 def test_loop_equals_stock_training(
     row: dict[str, str], datasets: dict[tuple[str, bool], str], stock: StockServer, request: pytest.FixtureRequest
 ) -> None:
