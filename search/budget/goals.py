@@ -1,7 +1,8 @@
 """What ends a sweep because it has what it wants: a target is reached, or nothing better comes any more.
 
 Only COMPLETE trials are compared: the value of a trial that was stopped early is another quantity. So the best of them
-is :func:`search.results.best_trial`.
+is :func:`search.results.best_trial`. Nothing is compared unless a target or a plateau asks for it: a sweep with several
+goals has no better and worse, and its configuration refuses both.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Goals:
         self, budget: BudgetConfig, better: Callable[[float, float], bool], trials: Iterable[FrozenTrial] = ()
     ) -> None:
         self._target, self._plateau, self._better = budget.target, budget.plateau, better
+        self._compares = budget.target is not None or budget.plateau is not None
         self._settled: set[int] = set()  # ended, or waited at a rung
         self._ended: set[int] = set()
         self._mark: float | None = None  # what a new best is held against
@@ -43,7 +45,7 @@ class Goals:
 
     def observe(self, trial: FrozenTrial) -> None:
         """Take note of a trial; one that trains changes nothing yet, one imported or rejected nothing at all."""
-        if trial.number in self._ended or is_result(trial) or is_rejected(trial):
+        if not self._compares or trial.number in self._ended or is_result(trial) or is_rejected(trial):
             return
         if not (trial.state.is_finished() or is_paused(trial)):
             return

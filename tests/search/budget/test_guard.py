@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
+from search.assembly import Sweep
 from search.budget.config import BudgetConfig
 from search.budget.goals import Goals
 from search.budget.guard import BudgetGuard
 from search.budget.report import BudgetState, read_states, seconds_left
+from search.drivers import driver
 from search.keys import GPU_SECONDS, LAST
 from search.samplers.keys import PAUSED_KEY
 from search.study import SweepStudy
@@ -335,3 +337,22 @@ def test_words_and_time_left() -> None:
     assert seconds_left(before, before, 5.0) is None
     assert seconds_left(BudgetState("hours", 0, 2), BudgetState("hours", 1.5, 2), 99.0) == 1800
     assert seconds_left(BudgetState("target", 0, 1), BudgetState("target", 0.5, 1), 1.0) is None
+
+
+def test_several_goals_are_not_compared(files: SweepFiles) -> None:
+    """Neither by a driver nor by the one that goes on."""
+    goals = [{"metric": "fitness", "mode": "max"}, {"metric": "cost", "mode": "min"}]
+    config = files.config(objectives=goals, budget={"epochs": 100})
+    sweep = Sweep(config, files.run)
+    with driver(files.run) as first:
+        study = sweep.open(first, new=True)
+        kept = BudgetGuard(config.budget, study, Clock())
+        for values in ((0.5, 2.0), (0.4, 1.0)):
+            number = study.draw().number
+            study.finish(number, TrialState.COMPLETE, values)
+            kept.record(number)
+        assert not kept.over()
+    with driver(files.run) as second:
+        again = Sweep(config, files.run).open(second, new=False)
+        assert BudgetGuard(config.budget, again, Clock()).ended() is None
+        assert [state.name for state in read_states(config.budget, again.study)] == ["epochs"]
