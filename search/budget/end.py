@@ -46,7 +46,11 @@ class Ended(NamedTuple):
 
 
 def close_for_good(study: SweepStudy, ended: Ended) -> None:
-    """Tell the study what the trials are that the end cut off: PRUNED with their last value."""
+    """Tell the study what the trials are that the end cut off, those of drivers that are gone, too.
+
+    They are PRUNED with their last value.
+    """
+    study.take_over()  # a kill may have come before they were closed
     for trial in study.own():
         if values_by_epoch(trial):
             study.note(trial.number, STOPPED_BY, f"budget.{ended.budget}")
