@@ -19,15 +19,17 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from search.budget.settled import SettledTrials
 from search.checkpoints import begin_session
 from search.drafts import DraftStorage
 from search.drivers import Driver
 from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
-from search.keys import FAILURE, FAILURE_KIND
+from search.keys import FAILURE, FAILURE_KIND, SETTLED
 from search.known.marks import OwnTrials
 from search.parameters import suggest
 from search.samplers import PortfolioSampler
+from search.samplers.history import Index
 from search.samplers.keys import DRIVER_KEY
 from search.samplers.stages import Stage, held_up_by
 from search.schedulers.neighbours import Neighbours
@@ -79,8 +81,9 @@ class SweepStudy:
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
         self._told: dict[int, dict[int, float]] = {}
-        self._own = OwnTrials()
-        self._storage.history.attach(self._own)
+        self._own, self._settled = OwnTrials(), SettledTrials()
+        self.follow(self._own)
+        self.follow(self._settled)
 
     @property
     def name(self) -> str:
@@ -183,8 +186,12 @@ class SweepStudy:
         if self._driver is None or rungs is None:
             return None
         neighbours = Neighbours(rungs, self._driver.number)
-        self._storage.history.attach(neighbours)
+        self.follow(neighbours)
         return neighbours
+
+    def follow(self, index: Index) -> None:
+        """Fill an index of the trials and keep it up to date, for as long as somebody holds it."""
+        self._storage.history.attach(index)
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
@@ -255,6 +262,8 @@ class SweepStudy:
                 self.note(number, FAILURE, reason)
             if kind is not None:
                 self.note(number, FAILURE_KIND, kind)
+            if state == TrialState.COMPLETE:
+                self.note(number, SETTLED, self._settled.count_with(number))
             # Not `Study.tell`: it reads the trial, and what is told together with this is not there yet.
             self.study.sampler.after_trial(self._drawn, trial, state, values)
             self._storage.set_trial_state_values(self._id(number), state, values)

@@ -11,12 +11,11 @@ from typing import NamedTuple
 from optuna.trial import TrialState
 
 from search.goals.record import values_by_epoch
+from search.keys import STOPPED_BY
 from search.study import SweepStudy
 
 FINAL = ("target", "plateau")
 """Budgets with which a sweep has what it wanted."""
-STOPPED_BY = "stopped_by"
-"""User attribute of a trial that was PRUNED because the sweep had ended: by which budget."""
 CUT_OFF = "cut_off"
 """Kind of failure of a trial that the end of the sweep met before its first epoch."""
 

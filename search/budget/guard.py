@@ -8,7 +8,7 @@ epochs in progress come to their end and are kept, and the budget is passed by n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ def build_guard(config: SweepConfig, study: SweepStudy) -> BudgetGuard:
     """
     if config.budget.gpu_hours is not None and not gpus_per_trial(config.resources):
         raise InputError("budget.gpu_hours: a trial takes no GPU here; set budget.hours instead.")
-    return BudgetGuard(config.budget, study)
+    return BudgetGuard(config.budget, study, spared=config.scheduler.spared)
 
 
 class BudgetGuard:
@@ -46,13 +46,23 @@ class BudgetGuard:
             The study, from which all that was spent is read.
         now:
             The clock, in seconds.
+        spared:
+            Trials from which no plateau is counted, see :class:`~search.budget.goals.Goals`.
     """
 
-    def __init__(self, budget: BudgetConfig, study: SweepStudy, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        budget: BudgetConfig,
+        study: SweepStudy,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        spared: Container[int] = (),
+    ) -> None:
         self._budget, self._study = budget, study
-        trials = study.trials()
-        self._sums = TrainingSums(trials)
-        self._goals = Goals(budget, study.better, trials)
+        self._sums = TrainingSums()
+        self._goals = Goals(budget, study.better, spared=spared)
+        study.follow(self._sums)
+        study.follow(self._goals)
         self._clock = WallClock(study.study, now)
         self._at_work: set[int] = set()
         self._in_time: set[int] = set()
@@ -147,9 +157,7 @@ class BudgetGuard:
 
     def record(self, number: int) -> None:
         """The study knows more about a trial."""
-        trial = self._study.trial(number)
-        self._sums.update(trial)
-        self._goals.observe(trial)
+        self._study.trial(number)  # which tells the indices
 
     @property
     def _hours_in_seconds(self) -> float:

@@ -13,12 +13,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from search.assembly import Sweep
 from search.budget.config import BudgetConfig
-from search.budget.end import CUT_OFF, STOPPED_BY, Ended, close_for_good
+from search.budget.end import CUT_OFF, Ended, close_for_good
 from search.budget.guard import BudgetGuard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
 from search.config_files import kept_files
 from search.drivers import driver
-from search.keys import FAILURE_KIND
+from search.keys import FAILURE_KIND, STOPPED_BY
 from search.study import SweepStudy
 from search.sweep import resume_sweep
 from tests.search.conftest import SweepFiles, open_tiny
