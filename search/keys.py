@@ -24,6 +24,8 @@ BEST = "best"
 SETTLED = "settled"
 """User attribute of a COMPLETE trial: how many trials had ended or come to wait at a rung when it had, itself included.
 A plateau is counted from it (:mod:`search.budget.goals`)."""
+HELD = "held"
+"""User attribute of a RUNNING trial: whether it waits for a larger budget; None once it goes on."""
 STOPPED_BY = "stopped_by"
 """User attribute of a trial that was PRUNED because the sweep had ended: by which budget."""
 

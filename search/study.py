@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -151,10 +151,13 @@ class SweepStudy:
             self.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
         return trial
 
-    def draw_below(self, trials: int) -> FrozenTrial | None:
-        """Start a trial unless so many were started, whoever did; None if they were."""
-        with self._alone():
-            return self.draw() if self.started() < trials else None
+    def draw_below(self, trials: int, may_begin: Callable[[], bool] = lambda: True) -> FrozenTrial | None:
+        """Start a trial unless so many were started, whoever did, or it may not begin; None then.
+
+        ``may_begin`` is asked while no other driver can start one.
+        """
+        with self.alone():
+            return self.draw() if self.started() < trials and may_begin() else None
 
     def own(self) -> list[FrozenTrial]:
         """The RUNNING trials that this driver started or has taken over."""
@@ -163,8 +166,21 @@ class SweepStudy:
 
     def free(self) -> list[FrozenTrial]:
         """The RUNNING trials that this driver may go on with: no other one that is alive has them."""
-        others = self._driver.others() if self._driver else frozenset()
+        others = self.others()
         return [trial for trial in self.trials(TrialState.RUNNING) if trial.user_attrs.get(DRIVER_KEY) not in others]
+
+    @property
+    def driver(self) -> int | None:
+        """Number of the driver that works on it; None where nobody else can."""
+        return self._driver.number if self._driver else None
+
+    def others(self) -> frozenset[int]:
+        """Numbers of the other drivers that are alive."""
+        return self._driver.others() if self._driver else frozenset()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other drivers from starting or taking over trials for a moment; not one within another."""
+        return self._driver.alone() if self._driver else contextlib.nullcontext()
 
     def take_over(self) -> list[FrozenTrial]:
         """The RUNNING trials that drivers left which are gone; from now on they are this driver's."""
@@ -178,7 +194,7 @@ class SweepStudy:
 
     def begin_session(self, root: str) -> str:
         """A folder for this driver's checkpoints; see :func:`search.checkpoints.begin_session`."""
-        with self._alone():
+        with self.alone():
             return begin_session(root)
 
     def watch_neighbours(self, rungs: Ladder[Any, Any] | None) -> Neighbours | None:
@@ -188,6 +204,10 @@ class SweepStudy:
         neighbours = Neighbours(rungs, self._driver.number)
         self.follow(neighbours)
         return neighbours
+
+    def refresh(self) -> None:
+        """Tell those that follow the trials what other drivers have written."""
+        _ = self._storage.history  # which is up to date whenever it is asked for
 
     def follow(self, index: Index) -> None:
         """Fill an index of the trials and keep it up to date, for as long as somebody holds it."""
@@ -267,9 +287,6 @@ class SweepStudy:
             # Not `Study.tell`: it reads the trial, and what is told together with this is not there yet.
             self.study.sampler.after_trial(self._drawn, trial, state, values)
             self._storage.set_trial_state_values(self._id(number), state, values)
-
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
-        return self._driver.alone() if self._driver else contextlib.nullcontext()
 
     def _id(self, number: int) -> int:
         return self._storage.trial_id(number)

@@ -84,7 +84,8 @@ class TrainingSums:
 class WallClock:
     """How long drivers have run, this one included.
 
-    What a driver used stands in the study, written now and then: a kill forgets at most the last half minute.
+    What a driver used stands in the study, written now and then: a kill forgets at most the last half minute. What the
+    others used is read again at that moment, for some may be at work beside it.
 
     Args:
         study:
@@ -120,8 +121,10 @@ class WallClock:
         if used and (force or used - self._noted >= _NOTE_EVERY_S):
             self._noted = used
             self._study.set_user_attr(self._key, used)
+            self._before = noted_seconds(self._study, apart_from=self._key)
 
 
-def noted_seconds(study: optuna.Study) -> float:
-    """Seconds that drivers have noted in a study."""
-    return float(sum(value for key, value in study.user_attrs.items() if key.startswith(DRIVER)))
+def noted_seconds(study: optuna.Study, apart_from: str | None = None) -> float:
+    """Seconds that drivers have noted in a study, but for one key."""
+    noted = study.user_attrs.items()
+    return float(sum(value for key, value in noted if key.startswith(DRIVER) and key != apart_from))
