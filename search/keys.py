@@ -21,6 +21,13 @@ GPU_SECONDS = "gpu_seconds"
 """Key in ``last``: the trial's ``seconds``, each times the GPUs that it occupied."""
 BEST = "best"
 """User attribute of a trial: ``{"epoch", "metrics"}`` of its best epoch."""
+SETTLED = "settled"
+"""User attribute of a COMPLETE trial: how many trials had ended or come to wait at a rung when it had, itself included.
+A plateau is counted from it (:mod:`search.budget.goals`)."""
+HELD = "held"
+"""User attribute of a RUNNING trial: whether it waits for a larger budget; None once it goes on."""
+STOPPED_BY = "stopped_by"
+"""User attribute of a trial that was PRUNED because the sweep had ended: by which budget."""
 
 BATCH_SIZE = "batch_size"
 """Key of a result: images per forward pass that the epoch ended with; fewer than asked for where memory was short."""

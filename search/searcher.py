@@ -102,7 +102,7 @@ class StudySearcher(Searcher):
         """
         if self._left.waiting:
             return self._hand_out(trial_id, self._left.waiting.popleft(), None)
-        if self._guard is not None and not self._guard.may_begin():
+        if self._guard is not None and not self._may_begin():
             # One that is at work may fail and leave its epoch to another.
             return None if self._guard.any_at_work() else cast("dict[str, Any]", Searcher.FINISHED)
         promotable = 0 if self._rungs is None else sum(1 for _ in self._rungs.promotables())
@@ -118,6 +118,8 @@ class StudySearcher(Searcher):
             checkpoint = self._find_checkpoint(trial.number) if trial.user_attrs.get(LAST) else None
             return self._hand_out(trial_id, trial, checkpoint)
         if self._rungs is not None and (promotable or self._at_work()):
+            return None
+        if not self._is_exhausted and self._at_work():  # another driver has just taken the last epoch
             return None
         return cast("dict[str, Any]", Searcher.FINISHED)  # a text: so Ray wants it
 
@@ -196,19 +198,22 @@ class StudySearcher(Searcher):
 
     def _next_new(self) -> FrozenTrial | None:
         trial = None if self._is_exhausted or self._study.exhausted() else self._draw()
-        self._is_exhausted = trial is None
+        self._is_exhausted = trial is None and self._may_begin()
         return trial
 
     def _draw(self) -> FrozenTrial | None:
         """A new trial that keeps to the constraints; None if there are enough. If none is found the sweep ends."""
         why = ""
         for _ in range(MOST_REDRAWS):
-            trial = self._study.draw_below(self._plan.trials)
+            trial = self._study.draw_below(self._plan.trials, self._may_begin)
             if trial is None or not is_rejected(trial):
                 return trial
             why = trial.user_attrs[REJECTED]
         self.error = all_rejected(why)
         return None
+
+    def _may_begin(self) -> bool:
+        return self._guard is None or self._guard.may_begin()
 
     def _hand_out(self, trial_id: str, trial: FrozenTrial, checkpoint: str | None) -> dict[str, Any]:
         self._numbers[trial_id] = trial.number

@@ -176,7 +176,7 @@ def sweep_status(run_dir: str | Path) -> SweepStatus:
         smaller_batches=smaller_batches(study, config),
         usage=checkpoint_usage(checkpoint_root(config, run_dir, study.user_attrs.get("key", ""))),
         yields=member_yields(study),
-        budget=read_states(config.budget, study),
+        budget=read_states(config.budget, study, spared=config.scheduler.spared),
         edges=edges_of(best, load_space(config.space)) if best else (),
         stages=stage_states(config.stages, study.get_trials(deepcopy=False)),
         goals=tuple(goal.metric for goal in config.objectives),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -19,15 +19,17 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from search.budget.settled import SettledTrials
 from search.checkpoints import begin_session
 from search.drafts import DraftStorage
 from search.drivers import Driver
 from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
-from search.keys import FAILURE, FAILURE_KIND
+from search.keys import FAILURE, FAILURE_KIND, SETTLED
 from search.known.marks import OwnTrials
 from search.parameters import suggest
 from search.samplers import PortfolioSampler
+from search.samplers.history import Index
 from search.samplers.keys import DRIVER_KEY
 from search.samplers.stages import Stage, held_up_by
 from search.schedulers.neighbours import Neighbours
@@ -79,8 +81,9 @@ class SweepStudy:
         self._storage = DraftStorage(storage, self._study_id, stream)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
         self._told: dict[int, dict[int, float]] = {}
-        self._own = OwnTrials()
-        self._storage.history.attach(self._own)
+        self._own, self._settled = OwnTrials(), SettledTrials()
+        self.follow(self._own)
+        self.follow(self._settled)
 
     @property
     def name(self) -> str:
@@ -148,10 +151,13 @@ class SweepStudy:
             self.finish(trial.number, TrialState.PRUNED, kind=CONSTRAINT)
         return trial
 
-    def draw_below(self, trials: int) -> FrozenTrial | None:
-        """Start a trial unless so many were started, whoever did; None if they were."""
-        with self._alone():
-            return self.draw() if self.started() < trials else None
+    def draw_below(self, trials: int, may_begin: Callable[[], bool] = lambda: True) -> FrozenTrial | None:
+        """Start a trial unless so many were started, whoever did, or it may not begin; None then.
+
+        ``may_begin`` is asked while no other driver can start one.
+        """
+        with self.alone():
+            return self.draw() if self.started() < trials and may_begin() else None
 
     def own(self) -> list[FrozenTrial]:
         """The RUNNING trials that this driver started or has taken over."""
@@ -160,8 +166,21 @@ class SweepStudy:
 
     def free(self) -> list[FrozenTrial]:
         """The RUNNING trials that this driver may go on with: no other one that is alive has them."""
-        others = self._driver.others() if self._driver else frozenset()
+        others = self.others()
         return [trial for trial in self.trials(TrialState.RUNNING) if trial.user_attrs.get(DRIVER_KEY) not in others]
+
+    @property
+    def driver(self) -> int | None:
+        """Number of the driver that works on it; None where nobody else can."""
+        return self._driver.number if self._driver else None
+
+    def others(self) -> frozenset[int]:
+        """Numbers of the other drivers that are alive."""
+        return self._driver.others() if self._driver else frozenset()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other drivers from starting or taking over trials for a moment; not one within another."""
+        return self._driver.alone() if self._driver else contextlib.nullcontext()
 
     def take_over(self) -> list[FrozenTrial]:
         """The RUNNING trials that drivers left which are gone; from now on they are this driver's."""
@@ -175,7 +194,7 @@ class SweepStudy:
 
     def begin_session(self, root: str) -> str:
         """A folder for this driver's checkpoints; see :func:`search.checkpoints.begin_session`."""
-        with self._alone():
+        with self.alone():
             return begin_session(root)
 
     def watch_neighbours(self, rungs: Ladder[Any, Any] | None) -> Neighbours | None:
@@ -183,8 +202,16 @@ class SweepStudy:
         if self._driver is None or rungs is None:
             return None
         neighbours = Neighbours(rungs, self._driver.number)
-        self._storage.history.attach(neighbours)
+        self.follow(neighbours)
         return neighbours
+
+    def refresh(self) -> None:
+        """Tell those that follow the trials what other drivers have written."""
+        _ = self._storage.history  # which is up to date whenever it is asked for
+
+    def follow(self, index: Index) -> None:
+        """Fill an index of the trials and keep it up to date, for as long as somebody holds it."""
+        self._storage.history.attach(index)
 
     def complete(self, trial: FrozenTrial) -> FrozenTrial:
         """Draw what a kill left undrawn in a running trial; parameters that it has are kept."""
@@ -255,12 +282,11 @@ class SweepStudy:
                 self.note(number, FAILURE, reason)
             if kind is not None:
                 self.note(number, FAILURE_KIND, kind)
+            if state == TrialState.COMPLETE:
+                self.note(number, SETTLED, self._settled.count_with(number))
             # Not `Study.tell`: it reads the trial, and what is told together with this is not there yet.
             self.study.sampler.after_trial(self._drawn, trial, state, values)
             self._storage.set_trial_state_values(self._id(number), state, values)
-
-    def _alone(self) -> contextlib.AbstractContextManager[None]:
-        return self._driver.alone() if self._driver else contextlib.nullcontext()
 
     def _id(self, number: int) -> int:
         return self._storage.trial_id(number)

@@ -119,7 +119,7 @@ def resume_sweep(
             write_text(run_dir / SWEEP_YAML, kept_files(sweep.config)[SWEEP_YAML])
         if study.started() >= target and not study.free():
             return conclude(sweep, study, interrupted=False)
-        ended = BudgetGuard(sweep.config.budget, study).ended()
+        ended = BudgetGuard(sweep.config.budget, study, spared=sweep.config.scheduler.spared).ended()
         if ended is not None:
             return conclude(sweep, study, interrupted=False, ended=ended)
         with runtime.ray_runtime(options.address):

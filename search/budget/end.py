@@ -11,12 +11,11 @@ from typing import NamedTuple
 from optuna.trial import TrialState
 
 from search.goals.record import values_by_epoch
+from search.keys import STOPPED_BY
 from search.study import SweepStudy
 
 FINAL = ("target", "plateau")
 """Budgets with which a sweep has what it wanted."""
-STOPPED_BY = "stopped_by"
-"""User attribute of a trial that was PRUNED because the sweep had ended: by which budget."""
 CUT_OFF = "cut_off"
 """Kind of failure of a trial that the end of the sweep met before its first epoch."""
 
@@ -46,7 +45,11 @@ class Ended(NamedTuple):
 
 
 def close_for_good(study: SweepStudy, ended: Ended) -> None:
-    """Tell the study what the trials are that the end cut off: PRUNED with their last value."""
+    """Tell the study what the trials are that the end cut off, those of drivers that are gone, too.
+
+    They are PRUNED with their last value.
+    """
+    study.take_over()  # a kill may have come before they were closed
     for trial in study.own():
         if values_by_epoch(trial):
             study.note(trial.number, STOPPED_BY, f"budget.{ended.budget}")

@@ -79,11 +79,12 @@ class BudgetScheduler(TrialScheduler):
         The inner one is not asked then: it takes note of what it promotes. A new trial has its epoch already; Ray
         starts it without asking.
         """
-        if not self._guard.may_begin():
-            return None
-        trial: Trial | None = self._inner.choose_trial_to_run(tune_controller)
-        if trial is not None and trial.status == Trial.PAUSED:
-            self._guard.reserve(_number(trial))
+        with self._guard.alone():
+            if not self._guard.may_begin():
+                return None
+            trial: Trial | None = self._inner.choose_trial_to_run(tune_controller)
+            if trial is not None and trial.status == Trial.PAUSED:
+                self._guard.reserve(_number(trial))
         return trial
 
     def debug_string(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from optuna.study import StudyDirection
@@ -88,10 +89,10 @@ def states(budget: BudgetConfig, spent: Spent, goals: Goals) -> tuple[BudgetStat
     return tuple(BudgetState(name, used, limit, epoch) for name, used, limit, epoch in known if limit is not None)
 
 
-def read_states(budget: BudgetConfig, study: optuna.Study) -> tuple[BudgetState, ...]:
+def read_states(budget: BudgetConfig, study: optuna.Study, *, spared: Container[int] = ()) -> tuple[BudgetState, ...]:
     """The same from a study that another driver may be at work on; its newest half minute may be missing."""
     trials = study.get_trials(deepcopy=False)
     sums = TrainingSums(trials)
     spent = Spent(sums.epochs, sums.seconds, sums.gpu_seconds, noted_seconds(study))
     maximize = study.directions[0] == StudyDirection.MAXIMIZE  # of several goals no budget asks
-    return states(budget, spent, Goals(budget, lambda a, b: a > b if maximize else a < b, trials))
+    return states(budget, spent, Goals(budget, lambda a, b: a > b if maximize else a < b, trials, spared=spared))

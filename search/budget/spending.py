@@ -53,36 +53,39 @@ class Spent:
 
 
 class TrainingSums:
-    """Epochs and times of all trials, kept up to date trial by trial: a result's cost does not grow with the study.
+    """Epochs and times of all trials, an index of the study's history (:class:`search.samplers.history.Index`).
+
+    It is kept up to date trial by trial, whichever driver trains it: a result's cost does not grow with the study.
 
     Args:
         trials:
             The trials so far.
     """
 
-    def __init__(self, trials: Iterable[FrozenTrial]) -> None:
+    def __init__(self, trials: Iterable[FrozenTrial] = ()) -> None:
         self._known: dict[int, tuple[int, float, float]] = {}
         self.epochs, self.seconds, self.gpu_seconds = 0, 0.0, 0.0
         for trial in trials:
-            self.update(trial)
+            self.replace(None, trial)
 
-    def update(self, trial: FrozenTrial) -> None:
+    def replace(self, old: FrozenTrial | None, new: FrozenTrial) -> None:  # noqa: ARG002  the history's signature
         """Count what a trial has run by now; a result that was imported was paid for elsewhere."""
-        if is_result(trial):
+        if is_result(new):
             return
-        last = trial.user_attrs.get(LAST, {})
-        new = (last.get("epochs_run", last.get("epoch", 0)), last.get("seconds", 0.0), last.get(GPU_SECONDS, 0.0))
-        old = self._known.get(trial.number, (0, 0.0, 0.0))
-        self._known[trial.number] = new
-        self.epochs += new[0] - old[0]
-        self.seconds += new[1] - old[1]
-        self.gpu_seconds += new[2] - old[2]
+        last = new.user_attrs.get(LAST, {})
+        now = (last.get("epochs_run", last.get("epoch", 0)), last.get("seconds", 0.0), last.get(GPU_SECONDS, 0.0))
+        before = self._known.get(new.number, (0, 0.0, 0.0))
+        self._known[new.number] = now
+        self.epochs += now[0] - before[0]
+        self.seconds += now[1] - before[1]
+        self.gpu_seconds += now[2] - before[2]
 
 
 class WallClock:
     """How long drivers have run, this one included.
 
-    What a driver used stands in the study, written now and then: a kill forgets at most the last half minute.
+    What a driver used stands in the study, written now and then: a kill forgets at most the last half minute. What the
+    others used is read again at that moment, for some may be at work beside it.
 
     Args:
         study:
@@ -118,8 +121,10 @@ class WallClock:
         if used and (force or used - self._noted >= _NOTE_EVERY_S):
             self._noted = used
             self._study.set_user_attr(self._key, used)
+            self._before = noted_seconds(self._study, apart_from=self._key)
 
 
-def noted_seconds(study: optuna.Study) -> float:
-    """Seconds that drivers have noted in a study."""
-    return float(sum(value for key, value in study.user_attrs.items() if key.startswith(DRIVER)))
+def noted_seconds(study: optuna.Study, apart_from: str | None = None) -> float:
+    """Seconds that drivers have noted in a study, but for one key."""
+    noted = study.user_attrs.items()
+    return float(sum(value for key, value in noted if key.startswith(DRIVER) and key != apart_from))

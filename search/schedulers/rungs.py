@@ -239,9 +239,8 @@ class Ladder(ABC, Generic[ValueT, RungT]):
             self._repeats.add(number)
 
     def close(self, number: int) -> None:
-        """A trial has ended; its values stay."""
+        """A trial has ended, or is held by the budget; its values stay, and so does its release."""
         self._repeats.discard(number)
-        self._finalists.discard(number)
         if number in self._waiting:
             self.promote(number)
 

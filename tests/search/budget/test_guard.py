@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
+from search.assembly import Sweep
 from search.budget.config import BudgetConfig
-from search.budget.goals import Goals
 from search.budget.guard import BudgetGuard
 from search.budget.report import BudgetState, read_states, seconds_left
+from search.drivers import driver
 from search.keys import GPU_SECONDS, LAST
-from search.samplers.keys import PAUSED_KEY
+from search.samplers.history import Index
 from search.study import SweepStudy
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
@@ -142,7 +141,7 @@ def test_hours_are_noted_now_and_then_and_summed_over_drivers(files: SweepFiles)
         clock.now += 5
     noted = read_states(BudgetConfig(hours=1), study.study)[0].used
     assert noted == pytest.approx(45 / 3600)
-    assert other.spent().wall_seconds == pytest.approx(31 + 5)
+    assert other.spent().wall_seconds == pytest.approx(45)  # what the first noted since is read again
 
 
 def test_gpu_hours_count_what_is_at_work_as_a_mean_epoch(files: SweepFiles) -> None:
@@ -238,9 +237,18 @@ class FakeStudy:
         self.seconds: list[float] = []
         self.study = self
         self.user_attrs: dict[str, float] = {}
+        self.indices: list[Index] = []
 
-    def trials(self) -> list[object]:
-        return []
+    def follow(self, index: Index) -> None:
+        self.indices.append(index)
+
+    driver = None
+
+    def others(self) -> frozenset[int]:
+        return frozenset()
+
+    def note(self, number: int, key: str, value: object) -> None:
+        pass
 
     def set_user_attr(self, key: str, value: float) -> None:
         self.user_attrs[key] = value
@@ -253,77 +261,9 @@ class FakeStudy:
         last = {"epoch": self.epochs[number], "epochs_run": self.epochs[number], "seconds": seconds}
         trial = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs={LAST: last})
         trial.number = number
+        for index in self.indices:
+            index.replace(None, trial)
         return trial
-
-
-def finished(study: SweepStudy, *values: float | None) -> None:
-    """COMPLETE trials by value; None: a PRUNED one, NaN: a FAIL."""
-    for value in values:
-        if value is None:
-            add(study, TrialState.PRUNED, [9.0])  # better than all, but stopped early
-        elif math.isnan(value):
-            add(study, TrialState.FAIL, [], reason="diverged")
-        else:
-            add(study, TrialState.COMPLETE, [0.0, value])
-
-
-@pytest.mark.parametrize("mode", ["max", "min"])
-def test_a_target_is_reached_by_a_complete_trial_alone(files: SweepFiles, mode: str) -> None:
-    study, _ = open_tiny(files, mode=mode)
-    sign = 1 if mode == "max" else -1
-    goals = Goals(BudgetConfig(target=0.5 * sign), study.better)
-    values: list[float | None] = [None, 0.4 * sign, 0.5 * sign]
-    seen = []
-    for value in values:
-        if value is None:
-            add(study, TrialState.PRUNED, [9.0 * sign])
-        else:
-            add(study, TrialState.COMPLETE, [value])
-        goals.observe(study.trials()[-1])
-        seen.append(goals.reached())
-    assert seen == [None, None, "target"]
-
-
-def test_a_plateau_counts_trials_without_a_new_best(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    budget = BudgetConfig.model_validate({"plateau": {"trials": 3, "min_delta": 0.1}})
-    finished(study, None, None, None, None, 0.5, None, math.nan, 0.55)  # nothing counts before the first COMPLETE
-    assert Goals(budget, study.better, study.trials()).idle == 2
-    finished(study, 0.7, 0.75)
-    assert Goals(budget, study.better, study.trials()).idle == 1
-    assert Goals(budget, study.better, study.trials()).best == 0.75
-    finished(study, None, 0.79)
-    assert Goals(budget, study.better, study.trials()).reached() == "plateau"
-    finished(study, 0.81)
-    assert Goals(budget, study.better, study.trials()).reached() is None
-
-
-def test_a_plateau_is_the_same_told_one_by_one_or_read_from_the_study(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    budget = BudgetConfig.model_validate({"plateau": {"trials": 2}})
-    live = Goals(budget, study.better)
-    for value in (0.3, None, 0.5, 0.4, 0.5, math.nan, None, 0.6):
-        finished(study, value)
-        live.observe(study.trials()[-1])
-        live.observe(study.trials()[-1])
-        assert (live.idle, live.best) == (lambda g: (g.idle, g.best))(Goals(budget, study.better, study.trials()))
-
-
-def test_a_trial_that_waits_counts_once(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
-    goals = Goals(BudgetConfig.model_validate({"plateau": {"trials": 5}}), study.better)
-    finished(study, 0.5)
-    number = add(study, None, [0.1])
-    for trial in study.trials():
-        goals.observe(trial)
-    assert goals.idle == 0  # it trains
-    study.note(number, PAUSED_KEY, 1)
-    goals.observe(study.trial(number))
-    assert goals.idle == 1
-    study.note(number, PAUSED_KEY, None)
-    study.finish(number, TrialState.PRUNED)
-    goals.observe(study.trial(number))
-    assert goals.idle == 1
 
 
 def test_words_and_time_left() -> None:
@@ -335,3 +275,22 @@ def test_words_and_time_left() -> None:
     assert seconds_left(before, before, 5.0) is None
     assert seconds_left(BudgetState("hours", 0, 2), BudgetState("hours", 1.5, 2), 99.0) == 1800
     assert seconds_left(BudgetState("target", 0, 1), BudgetState("target", 0.5, 1), 1.0) is None
+
+
+def test_several_goals_are_not_compared(files: SweepFiles) -> None:
+    """Neither by a driver nor by the one that goes on."""
+    goals = [{"metric": "fitness", "mode": "max"}, {"metric": "cost", "mode": "min"}]
+    config = files.config(objectives=goals, budget={"epochs": 100})
+    sweep = Sweep(config, files.run)
+    with driver(files.run) as first:
+        study = sweep.open(first, new=True)
+        kept = BudgetGuard(config.budget, study, Clock())
+        for values in ((0.5, 2.0), (0.4, 1.0)):
+            number = study.draw().number
+            study.finish(number, TrialState.COMPLETE, values)
+            kept.record(number)
+        assert not kept.over()
+    with driver(files.run) as second:
+        again = Sweep(config, files.run).open(second, new=False)
+        assert BudgetGuard(config.budget, again, Clock()).ended() is None
+        assert [state.name for state in read_states(config.budget, again.study)] == ["epochs"]

@@ -11,12 +11,16 @@ from optuna.trial import TrialState
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from search.assembly import Sweep
 from search.budget.config import BudgetConfig
-from search.budget.end import CUT_OFF, STOPPED_BY, Ended, close_for_good
+from search.budget.end import CUT_OFF, Ended, close_for_good
 from search.budget.guard import BudgetGuard
 from search.budget.hooks import BudgetCallback, BudgetScheduler
-from search.keys import FAILURE_KIND
+from search.config_files import kept_files
+from search.drivers import driver
+from search.keys import FAILURE_KIND, STOPPED_BY
 from search.study import SweepStudy
+from search.sweep import resume_sweep
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add
 
@@ -96,6 +100,24 @@ def test_what_a_goal_cuts_off_is_closed_for_good(study: SweepStudy) -> None:
     assert kept.value == 0.9
     assert (pruned.state, pruned.value, pruned.user_attrs[STOPPED_BY]) == (TrialState.PRUNED, 0.3, "budget.target")
     assert (failed.state, failed.user_attrs[FAILURE_KIND]) == (TrialState.FAIL, CUT_OFF)
+
+
+def test_what_a_killed_driver_left_is_closed_by_the_next_one(files: SweepFiles) -> None:
+    """The target was reached, and the kill came before the others were closed; or the target was lowered."""
+    config = files.config(budget={"target": 0.5})
+    files.run.mkdir()
+    for name, text in kept_files(config).items():
+        (files.run / name).write_text(text)
+    with driver(files.run) as killed:
+        study = Sweep(config, files.run).open(killed, new=True)
+        add(study, TrialState.COMPLETE, [0.1, 0.9])
+        add(study, None, [0.2, 0.3])
+        add(study, None, [])
+    for _ in range(2):
+        result = resume_sweep(files.run)
+        assert result.ended is not None
+        assert result.ended.budget == "target"
+        assert result.states == {"COMPLETE": 1, "PRUNED": 1, "FAIL": 1}
 
 
 def test_how_to_go_on() -> None:

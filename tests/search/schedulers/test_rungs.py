@@ -200,6 +200,16 @@ def test_what_is_released_does_not_wait_after_a_resume() -> None:
     assert rungs.promotable() is None
 
 
+def test_what_is_released_and_held_by_a_budget_stays_released() -> None:
+    """Ray drops a trial that is held, and gets it again where another one has left its epoch."""
+    rungs = Rungs((1, 3), 2)
+    rungs.release(0)
+    assert rungs.record(0, 1, 0.5) is Decision.GO_ON
+    rungs.close(0)
+    assert rungs.record(0, 3, 0.1) is Decision.GO_ON
+    assert rungs.waiting == {}
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_no_finite_number_ends_the_trial_and_moves_nothing(value: float) -> None:
     rungs = Rungs((1, 3), 2)
