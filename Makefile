@@ -22,13 +22,18 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/hypsweep demo
 
+# Tests that take seconds share the cores, a file to a process, each with one thread; those that start a Ray or train for
+# minutes go one at a time.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
 # Everything that must hold before a change lands; CI runs this.
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not exhaustive"
+	$(BIN)/python -m pytest -m "slow and not exhaustive"
 
-# The same, and the tests that take long: more kills, more storages.
-test-all: check
-	$(BIN)/python -m pytest -m ""
+# The same, and the tests that take minutes: more kills, more storages.
+test-all: test
+	$(BIN)/python -m pytest -m exhaustive
 
 # Static checks only.
 check: setup
@@ -39,7 +44,7 @@ check: setup
 
 # The tests that take a moment, for while you work.
 fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "not slow and not exhaustive"
 
 # Those that want real pictures (--data) are started by hand; each says how.
 bench: setup
