@@ -5,6 +5,7 @@ Optuna's own format and classes; another program may read and write the same fil
 
 from __future__ import annotations
 
+import json
 import weakref
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+
+from search.journal import append_lines
 
 
 class ChangedTrials:
@@ -32,7 +35,11 @@ class ChangedTrials:
 
 
 class _Backend(JournalFileBackend):
-    """Optuna's journal file, which syncs the disk once for all records that belong together."""
+    """Optuna's journal file, which syncs the disk once for all records that belong together.
+
+    It never writes behind half a line: that would make one line of both, which nobody can read. Half a line seen under
+    the lock is nobody's any more, and no reader has ever counted it. Whole ones stay: they may have been read.
+    """
 
     def __init__(self, file_path: str) -> None:
         super().__init__(file_path)
@@ -48,7 +55,7 @@ class _Backend(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         if self._held is None:
-            super().append_logs(logs)
+            self._write(logs)
         else:
             self._held.extend(logs)
 
@@ -63,7 +70,15 @@ class _Backend(JournalFileBackend):
         finally:
             held, self._held = self._held, None
             if held:
-                super().append_logs(held)
+                self._write(held)
+
+    def _write(self, logs: list[dict[str, Any]]) -> None:
+        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        self._lock.acquire()
+        try:
+            append_lines(Path(self._file_path), text.encode())
+        finally:
+            self._lock.release()
 
 
 class SweepJournal(JournalStorage):

@@ -12,7 +12,7 @@ from optuna.study import StudyDirection
 from data_prep.errors import InputError
 from search.drivers import Driver
 from search.identity import guard, identity
-from search.journal import JOURNAL, mend_journal
+from search.journal import JOURNAL, damaged_line, mend_journal
 from search.journal_storage import SweepJournal
 from search.keys import DEFAULT
 from search.samplers import AUTHOR_KEY
@@ -34,13 +34,26 @@ def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
         InputError: The URL cannot be opened.
     """
     if config.study_storage is None:
-        return SweepJournal((run_dir / JOURNAL).resolve())
+        return _journal(run_dir)
     try:
         return get_storage(config.study_storage)
     except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL
         raise InputError(
             f"study_storage: {config.study_storage} cannot be opened ({type(error).__name__}); "
             "give an Optuna storage URL such as sqlite:////path/study.db, or leave it out."
+        ) from error
+
+
+def _journal(run_dir: Path) -> SweepJournal:
+    path = (run_dir / JOURNAL).resolve()
+    try:
+        return SweepJournal(path)
+    except ValueError as error:
+        line = damaged_line(path)
+        if line is None:
+            raise
+        raise InputError(
+            f"{path}: line {line} is damaged: end the sweep's drivers and let `hypsweep resume {run_dir}` mend it."
         ) from error
 
 
