@@ -18,7 +18,7 @@ from search.crashes import CrashReasons
 from search.gpu_advice import GpuAdvice
 from search.interrupt import Interrupt, SweepStopper, interruptible
 from search.keeper import CheckpointKeeper
-from search.keys import TARGET
+from search.keys import LAST, TARGET
 from search.options import Options
 from search.progress import ProgressCallback
 from search.retention import RetentionRule
@@ -38,7 +38,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
     foreign = {trial.number for trial in study.trials(TrialState.RUNNING)} - held
     rungs = build_rungs(sweep.config.scheduler, plan, study.trials(), foreign=foreign)
     neighbours = study.watch_neighbours(rungs)  # noqa: F841  it lives as long as somebody holds it
-    searcher = StudySearcher(study, plan, _finder(root, plan.epochs), crashes.crash, rungs, guard)
+    searcher = StudySearcher(study, plan, _finder(root, study, plan.epochs), crashes.crash, rungs, guard)
     judge = build_scheduler(sweep.config.scheduler, plan, study.trials(), rungs=rungs, desk=searcher)
     scheduler = BudgetScheduler(judge, guard)
     keeper = CheckpointKeeper(root, study, _retention(sweep.config))
@@ -116,9 +116,16 @@ def _is_unfinished(study: SweepStudy, target: int) -> bool:
     return study.started() < target or bool(study.own())
 
 
-def _finder(root: str, epochs: int) -> Callable[[int], str | None]:
+def _finder(root: str, study: SweepStudy, epochs: int) -> Callable[[int], str | None]:
+    """What finds the checkpoint that a trial goes on from.
+
+    Not one of an epoch that the study does not know: Ray saves the epoch that a trial is stopped at before the study is
+    told of it, and gone on from there it would be missing for good. It is trained again, from the checkpoint before.
+    """
+
     def find(number: int) -> str | None:
-        found = checkpoints.newest_checkpoint(root, number, below=epochs)
+        told = study.trial(number).user_attrs.get(LAST, {}).get("epoch", 0)
+        found = checkpoints.newest_checkpoint(root, number, below=min(epochs, told + 1))
         return found.path if found else None
 
     return find
