@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from data_prep.errors import InputError
+from search.space import load_space
 from trainable.downloads import official_names
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def kept_files(config: SweepConfig) -> dict[str, str]:
         del values[name]
     if not config.constraints.limits():
         del values["constraints"]
-    values["train"] = {name: value for name, value in config.settings().as_dict().items() if name != "data"}
+    values["train"] = _kept_settings(config)
     if not config.start_from:
         del values["start_from"]
     copies = {SPACE_YAML: config.space.read_text(encoding="utf-8")}
@@ -60,3 +61,14 @@ def kept_files(config: SweepConfig) -> dict[str, str]:
         copies[HYP_YAML] = config.hyp.read_text(encoding="utf-8")
         values["hyp"] = HYP_YAML
     return {**copies, SWEEP_YAML: yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}
+
+
+def _kept_settings(config: SweepConfig) -> dict[str, Any]:
+    """The settings of the trainings, those in full that no later default is to change.
+
+    A searched one that the sweep does not state stays unstated: there the default of the space says where the search
+    starts.
+    """
+    space = load_space(config.space)
+    searched = {space.target(name) for name in space.parameters} - config.train.keys()
+    return {name: value for name, value in config.settings().as_dict().items() if name not in {"data", *searched}}

@@ -12,6 +12,9 @@ expires. The locks are ``flock``; on a network file system they need its lock se
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,12 +22,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from data_prep.errors import InputError
+from data_prep.errors import InputError, WorkFailedError
 
 DRIVERS = "drivers"
 """Folder of the lock files in a sweep's folder."""
 _REGISTRY = "registry.lock"
 _STUDY = "study.lock"
+_HOLDER = "study.holder"
+"""Who took the study's lock last; beside the lock file, which taking the lock empties."""
 _PATIENCE_S = 60.0
 
 
@@ -59,15 +64,21 @@ class Driver:
         """Keep other drivers from drawing or taking over trials for a moment.
 
         Raises:
-            InputError: Another driver holds the lock for a minute.
+            WorkFailedError: Another driver holds the lock for a minute.
         """
         path = self.run_dir / DRIVERS / _STUDY
+        holder = path.with_name(_HOLDER)
         lock = FileLock(path)
         try:
             lock.acquire(timeout=_PATIENCE_S)
         except Timeout as error:
-            raise InputError(f"{path}: another driver holds it and does not move; end that one first.") from error
+            raise WorkFailedError(
+                f"{path}: {_holder(holder)} has held it for {_PATIENCE_S:g} s and does not move: end that one, then go "
+                f"on with `hypsweep resume {self.run_dir}`."
+            ) from error
         try:
+            with contextlib.suppress(OSError):  # a full disk: then it stays unknown who holds the lock
+                holder.write_text(f"driver {self.number} (process {os.getpid()} on {socket.gethostname()})")
             yield
         finally:
             lock.release()
@@ -108,6 +119,13 @@ def live_drivers(run_dir: Path) -> frozenset[int]:
     """Numbers of the drivers whose process is alive."""
     folder = run_dir / DRIVERS
     return frozenset(number for number in _numbers(folder) if _is_held(_lock_path(folder, number)))
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text() or "another driver"
+    except OSError:
+        return "another driver"
 
 
 def _is_held(path: Path) -> bool:

@@ -52,7 +52,8 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
             How it is run.
 
     Raises:
-        InputError: Something in the configuration is wrong, or the folder holds a sweep; nothing was changed.
+        InputError: Something in the configuration is wrong, or the folder holds a sweep; nothing was changed. Or an
+            input proved wrong after an epoch was trained; then the sweep is kept, and a resume goes on with it.
         DataMissingError, ImageError: The data set vanished or broke while the sweep ran; a resume goes on with it.
         WorkFailedError: All trials crash, or Ray gave up.
     """
@@ -62,10 +63,17 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     if sweep.screen is not None:
         sweep.screen.check_start(config.start(sweep.space))
     check_start_from(config, sweep.space)
-    with new_folder(sweep.run_dir), driver(sweep.run_dir) as me, quiet_optuna(), runtime.ray_runtime(options.address):
+    with (
+        new_folder(sweep.run_dir) as folder,
+        driver(sweep.run_dir) as me,
+        quiet_optuna(),
+        runtime.ray_runtime(options.address),
+    ):
         check_machines(sweep, options)
         for name, text in kept_files(config).items():
             write_text(sweep.run_dir / name, text)
+        # From here on the originals are not read: an edit while the sweep runs must not reach into it.
+        sweep = Sweep(load_sweep_config(sweep.run_dir / SWEEP_YAML), sweep.run_dir)
         study = sweep.open(me, new=True)
         study.study.set_user_attr(TARGET, config.trials)
         try:
@@ -74,7 +82,9 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
         except _RESUMABLE:
             raise
         except InputError:
-            study.delete()
+            folder.is_kept = bool(me.others()) or _has_trained(study)
+            if not folder.is_kept:
+                study.delete()
             raise
 
 
@@ -128,6 +138,12 @@ def resume_sweep(
             return drive(sweep, study, target, options)
 
 
+def _has_trained(study: SweepStudy) -> bool:
+    """Whether an epoch was trained, here or by another driver."""
+    study.trials()  # reads what others wrote
+    return study.has_epochs()
+
+
 def _start_from(sweep: Sweep, study: SweepStudy, options: Options) -> None:
     for imported in start_from(study, sweep.config, sweep.space):
         for line in imported.lines():
@@ -160,8 +176,20 @@ def refuse_used_folder(sweep: Sweep) -> None:
     raise InputError(f"{run_dir} holds this sweep already, {'' if finished else 'un'}finished: use `{remedy}.")
 
 
+@dataclasses.dataclass
+class NewFolder:
+    """The folder of a sweep that begins.
+
+    Attributes:
+        is_kept:
+            Whether it holds work already, which an input that turns out wrong is no reason to remove.
+    """
+
+    is_kept: bool = False
+
+
 @contextmanager
-def new_folder(run_dir: Path, *, keep: bool = True) -> Iterator[None]:
+def new_folder(run_dir: Path, *, keep: bool = True) -> Iterator[NewFolder]:
     """Make a sweep's folder; if the input turns out wrong, what was there before is all that is left.
 
     Args:
@@ -176,13 +204,13 @@ def new_folder(run_dir: Path, *, keep: bool = True) -> Iterator[None]:
         (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{run_dir}: cannot be made ({error.strerror}); choose another folder.") from error
-    is_left = keep
+    folder, is_left = NewFolder(), keep
     try:
-        yield
+        yield folder
     except _RESUMABLE:
         raise
     except InputError:
-        is_left = False
+        is_left = folder.is_kept
         raise
     finally:
         if not is_left:

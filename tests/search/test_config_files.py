@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from data_prep.errors import InputError
 from search.config import load_sweep_config
 from search.config_files import check_files, kept_files
+from search.space import load_space
 from tests.search.conftest import SweepFiles
 
 
@@ -23,6 +25,22 @@ def test_what_is_written_reads_back_as_the_same(files: SweepFiles) -> None:
     assert again.space == elsewhere / "space.yaml"
     assert again.settings() == config.settings()
     assert list(again.sampler.members) == ["random"]
+
+
+def test_a_setting_that_the_space_starts_elsewhere_starts_there_on_resume_too(files: SweepFiles) -> None:
+    """The kept ``train`` is in full, and what stands there would win over the default of the space."""
+    optimizer = {"choices": ["SGD", "AdamW"], "default": "AdamW"}
+    (files.folder / "space.yaml").write_text(yaml.safe_dump({"parameters": {"optimizer": optimizer}}))
+    config = files.config()
+    files.run.mkdir()
+    for name, text in kept_files(config).items():
+        (files.run / name).write_text(text)
+    again = load_sweep_config(files.run / "sweep.yaml")
+    assert again.start(load_space(again.space)) == config.start(load_space(config.space)) == {"optimizer": "AdamW"}
+    assert again.settings() == config.settings()
+    assert kept_files(again) == kept_files(config)
+    stated = files.config(train={"epochs": 9, "model": "yolov5n", "optimizer": "SGD"})
+    assert "optimizer: SGD" in kept_files(stated)["sweep.yaml"]
 
 
 @pytest.mark.parametrize(("key", "change"), [("data", {"data": "no.yaml"}), ("space", {"space": "no.yaml"})])

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.errors import InputError
+from data_prep.errors import InputError, WorkFailedError
+from search import drivers
 from search.drivers import DRIVERS, driver, live_drivers
 
 HOLD = """
@@ -108,6 +109,21 @@ with driver(run, join=True) as me:
     started = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
     assert [process.wait() for process in started] == [0, 0, 0]
     assert (tmp_path / "count").read_text() == "600"
+
+
+def test_a_driver_that_does_not_move_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drivers, "_PATIENCE_S", 0.1)
+    with driver(tmp_path) as first, driver(tmp_path, join=True) as second:
+        with second.alone():
+            pass
+        with (
+            first.alone(),
+            pytest.raises(WorkFailedError, match=rf"driver 0 \(process {os.getpid()} on .*hypsweep resume {tmp_path}"),
+            second.alone(),
+        ):
+            pass
+        with second.alone():
+            pass
 
 
 def test_other_files_in_the_folder_are_no_drivers(tmp_path: Path) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from optuna.trial import FrozenTrial, TrialState
 from ray.tune.experiment import Trial
 from rich.console import Console
 
-from data_prep.errors import DataMissingError
+from data_prep.errors import DataMissingError, InputError
 from search.keys import LAST
+from search.progress import Progress
 from search.results import read_run
 from search.status import sweep_status
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
@@ -161,3 +163,33 @@ def test_paused_trials_keep_so_many_checkpoints_and_the_others_start_again(
         assert f"trial {trial.number} {said}" in text.getvalue()
     assert sweep_status(files.run).epochs_repeated == 9
     assert list(stored(files)) == [by_value[0].number]
+
+
+def test_an_edit_of_the_original_files_does_not_reach_a_sweep_that_runs(files: SweepFiles) -> None:
+    hyp = files.folder / "hyp.yaml"
+    hyp.write_text("weight_decay: 0.001\n")
+
+    def edit(progress: Progress) -> None:
+        hyp.write_text("weight_dekay: 0.9\n")
+        (files.folder / "space.yaml").unlink(missing_ok=True)
+
+    config = files.config(**PLAIN, trials=2, hyp="hyp.yaml")
+    result = run_sweep(config, files.run, Options(trainable=QuadraticTrainable, on_progress=edit))
+    assert result.states == {"COMPLETE": 2}
+    assert hyp.read_text() == "weight_dekay: 0.9\n"
+    assert yaml.safe_load((files.run / "best_hyp.yaml").read_text())["weight_decay"] == 0.001
+
+
+def test_what_was_trained_outlasts_an_input_that_proves_wrong_late(files: SweepFiles) -> None:
+    def spoil(progress: Progress) -> None:
+        if sum(files.epochs_of(number) == [1, 2, 3, 4] for number in range(2)) == 2:
+            (files.run / "hyp.yaml").write_text("weight_dekay: 0.9\n")
+
+    (files.folder / "hyp.yaml").write_text("weight_decay: 0.001\n")
+    config = files.config(**PLAIN, trials=2, hyp="hyp.yaml")
+    with pytest.raises(InputError, match="weight_dekay"):
+        run_sweep(config, files.run, Options(trainable=QuadraticTrainable, on_progress=spoil))
+    assert [trial.state for trial in trials(files)] == [TrialState.COMPLETE] * 2
+    shutil.copy(files.folder / "hyp.yaml", files.run)
+    assert resume_sweep(files.run).states == {"COMPLETE": 2}
+    assert (files.run / "best_hyp.yaml").is_file()
