@@ -34,6 +34,7 @@ from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
 from search.space import PRETRAINED, Space
 from search.stages import StageConfig, check_stages, with_trials_of_stages
+from search.study_url import absolute_url
 from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
@@ -103,7 +104,8 @@ class SweepConfig(_Frozen):
     storage_path: PathOrUri | None = None
     """Where checkpoints go: a path that all nodes reach, or a bucket URI; None takes ``ray/`` in the run's folder."""
     study_storage: str | None = None
-    """Optuna storage URL of the study; None keeps a journal file in the run's folder."""
+    """Optuna storage URL of the study; None keeps a journal file in the run's folder. The file of a relative SQLite URL
+    starts at the folder of the YAML."""
 
     @field_validator("train")
     @classmethod
@@ -127,6 +129,11 @@ class SweepConfig(_Frozen):
             raise ValueError(f"train.cache_dir is {cache!r}: give a folder, or leave it out")
         folder = (info.context or {}).get("folder", Path.cwd())
         return {**train, "cache_dir": str(Path(folder, cache).resolve())}
+
+    @field_validator("study_storage")
+    @classmethod
+    def _resolve_sqlite(cls, url: str | None, info: ValidationInfo) -> str | None:
+        return None if url is None else absolute_url(url, (info.context or {}).get("folder", Path.cwd()))
 
     @model_validator(mode="before")
     @classmethod

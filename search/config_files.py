@@ -53,6 +53,10 @@ def kept_files(config: SweepConfig) -> dict[str, str]:
     if not config.constraints.limits():
         del values["constraints"]
     values["train"] = _kept_settings(config)
+    # What says nothing here would follow a later version's default, and a resumed sweep would be another one.
+    values["sampler"] = config.sampler.model_dump(mode="json")
+    first_rung = config.scheduler.first_rung(config.epochs)
+    values["scheduler"] = {**config.scheduler.model_dump(mode="json"), "grace_period": first_rung}
     if not config.start_from:
         del values["start_from"]
     copies = {SPACE_YAML: config.space.read_text(encoding="utf-8")}

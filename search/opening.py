@@ -18,6 +18,8 @@ from search.keys import DEFAULT
 from search.samplers import AUTHOR_KEY
 from search.stages import stages_of
 from search.study import SweepStudy
+from search.study_mark import check_mark, refuse_lost, refuse_lost_file
+from search.study_url import shown_url
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -39,7 +41,7 @@ def open_storage(config: SweepConfig, run_dir: Path) -> BaseStorage:
         return get_storage(config.study_storage)
     except Exception as error:  # whatever SQLAlchemy or a database driver makes of a wrong URL
         raise InputError(
-            f"study_storage: {config.study_storage} cannot be opened ({type(error).__name__}); "
+            f"study_storage: {shown_url(config.study_storage)} cannot be opened ({type(error).__name__}); "
             "give an Optuna storage URL such as sqlite:////path/study.db, or leave it out."
         ) from error
 
@@ -86,10 +88,12 @@ def open_study(
             Who works on it; None where nobody else can.
 
     Raises:
-        InputError: The study was made for something else (named), or belongs to another sweep.
+        InputError: The study was made for something else (named), or belongs to another sweep; or it is gone.
     """
     if driver is None or not driver.joined:  # a driver that is alive needs no mending, and may be writing
         mend_journal(run_dir)
+    if not new:
+        refuse_lost_file(config, run_dir)
     storage = open_storage(config, run_dir)
     known = config.name in {
         summary.study_name for summary in optuna.get_all_study_summaries(storage, include_best_trial=False)
@@ -98,11 +102,14 @@ def open_study(
         raise InputError(
             f"study_storage: there is a study `{config.name}` already: choose another `name`, or resume that sweep."
         )
+    if not known and not new:
+        refuse_lost(config, run_dir)
     directions = [StudyDirection.MAXIMIZE if goal.mode == "max" else StudyDirection.MINIMIZE for goal in config.goals]
     study = optuna.create_study(
         storage=storage, sampler=sampler, study_name=config.name, directions=directions, load_if_exists=True
     )
     guard(study, identity(config, space))
+    check_mark(study, run_dir)
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
     stream = driver.stream if driver else 0
@@ -117,6 +124,7 @@ def load_study(config: SweepConfig, run_dir: Path) -> optuna.Study:
     """
     if config.study_storage is None and not (run_dir / JOURNAL).exists():
         raise InputError(f"{run_dir} holds no {JOURNAL}: give the folder of a sweep that was started.")
+    refuse_lost_file(config, run_dir)
     try:
         return optuna.load_study(study_name=config.name, storage=open_storage(config, run_dir))
     except KeyError as error:

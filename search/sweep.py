@@ -164,8 +164,7 @@ def refuse_used_folder(sweep: Sweep) -> None:
         if (run_dir / JOURNAL).exists() or run_dir.is_file():
             raise InputError(f"{run_dir} is no new folder: choose another one for the sweep.")
         return
-    files = {run_dir / name: text for name, text in kept_files(sweep.config).items()}
-    if any(not path.is_file() or path.read_text(encoding="utf-8") != text for path, text in files.items()):
+    if not _is_held(sweep.config, run_dir):
         raise InputError(f"{run_dir} holds another sweep: choose another folder with --out.")
     try:
         trials = [t for t in load_study(sweep.config, run_dir).get_trials(deepcopy=False) if not is_result(t)]
@@ -174,6 +173,14 @@ def refuse_used_folder(sweep: Sweep) -> None:
     finished = len(trials) >= sweep.config.trials and all(t.state.is_finished() for t in trials)
     remedy = f"hypsweep resume {run_dir}" + (" --trials N` to add trials" if finished else "` to go on with it")
     raise InputError(f"{run_dir} holds this sweep already, {'' if finished else 'un'}finished: use `{remedy}.")
+
+
+def _is_held(config: SweepConfig, run_dir: Path) -> bool:
+    """Whether a folder holds this very sweep; what an earlier version left unsaid there counts as it is read."""
+    try:
+        return kept_files(load_sweep_config(run_dir / SWEEP_YAML)) == kept_files(config)
+    except (InputError, OSError):
+        return False
 
 
 @dataclasses.dataclass
@@ -204,13 +211,13 @@ def new_folder(run_dir: Path, *, keep: bool = True) -> Iterator[NewFolder]:
         (run_dir / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{run_dir}: cannot be made ({error.strerror}); choose another folder.") from error
-    folder, is_left = NewFolder(), keep
+    new, is_left = NewFolder(), keep
     try:
-        yield folder
+        yield new
     except _RESUMABLE:
         raise
     except InputError:
-        is_left = folder.is_kept
+        is_left = new.is_kept
         raise
     finally:
         if not is_left:

@@ -8,6 +8,8 @@ import yaml
 from data_prep.errors import InputError
 from search.config import load_sweep_config
 from search.config_files import check_files, kept_files
+from search.samplers import SamplerConfig
+from search.schedulers.config import SchedulerConfig
 from search.space import load_space
 from tests.search.conftest import SweepFiles
 
@@ -41,6 +43,19 @@ def test_a_setting_that_the_space_starts_elsewhere_starts_there_on_resume_too(fi
     assert kept_files(again) == kept_files(config)
     stated = files.config(train={"epochs": 9, "model": "yolov5n", "optimizer": "SGD"})
     assert "optimizer: SGD" in kept_files(stated)["sweep.yaml"]
+
+
+def test_what_shapes_a_sweep_is_kept_in_full(files: SweepFiles) -> None:
+    """A later version may have other defaults; a resume must go on with those that the sweep began with."""
+    (files.folder / "bare.yaml").write_text(
+        yaml.safe_dump({"name": "bare", "data": "data.yaml", "space": "space.yaml", "train": {"epochs": 20}})
+    )
+    config = load_sweep_config(files.folder / "bare.yaml")
+    kept = yaml.safe_load(kept_files(config)["sweep.yaml"])
+    assert kept["scheduler"]["grace_period"] == config.scheduler.first_rung(20) == 4
+    assert kept["scheduler"].keys() == SchedulerConfig.model_fields.keys()
+    assert kept["sampler"].keys() == SamplerConfig.model_fields.keys()
+    assert kept["sampler"]["members"] == {name: o.model_dump() for name, o in config.sampler.members.items()}
 
 
 @pytest.mark.parametrize(("key", "change"), [("data", {"data": "no.yaml"}), ("space", {"space": "no.yaml"})])

@@ -79,7 +79,7 @@ def test_a_record_that_was_written_behind_half_a_one_is_saved(data: st.DataObjec
 
 
 def test_a_line_that_cannot_be_told_is_named_and_left(files: SweepFiles) -> None:
-    study, _ = open_tiny(files)
+    open_tiny(files)
     journal = files.run / JOURNAL
     lines = journal.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:1], lines[1][:-9] + b"\n", *lines[2:]])

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.storages.journal import JournalFileSymlinkLock
 
 from data_prep.errors import InputError
+from search.drivers import driver
 from search.journal import JOURNAL, mend_journal
 from search.keys import LAST
 from search.opening import load_study
@@ -47,6 +49,61 @@ def test_a_new_sweep_does_not_take_over_a_study_of_its_name(files: SweepFiles) -
 def test_a_wrong_storage_url_is_named(files: SweepFiles, url: str) -> None:
     with pytest.raises(InputError, match=f"study_storage: {url}"):
         open_tiny(files, study_storage=url)
+
+
+def test_a_password_is_not_shown(files: SweepFiles) -> None:
+    with pytest.raises(InputError, match=r"foo://me:\*\*\*@host/studies cannot be opened") as caught:
+        open_tiny(files, study_storage="foo://me:hush@host/studies")
+    assert "hush" not in str(caught.value)
+
+
+def test_a_relative_sqlite_file_is_the_same_wherever_a_sweep_is_resumed(
+    files: SweepFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, _ = open_tiny(files, study_storage="sqlite:///study.db")
+    study.report(study.draw().number, 1, 0.5)
+    assert (files.folder / "study.db").is_file()
+    (files.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(files.folder / "elsewhere")
+    again, _ = open_tiny(files, new=False, study_storage="sqlite:///study.db")
+    assert again.trial(0).intermediate_values == {1: 0.5}
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["sqlite:///other.db", None])
+def test_a_study_that_is_gone_does_not_begin_anew(files: SweepFiles, url: str | None) -> None:
+    open_tiny(files, study_storage="sqlite:///study.db")
+    with pytest.raises(InputError, match=rf"holds no study `tiny`, and the sweep in {files.run} had one"):
+        open_tiny(files, new=False, study_storage=url)
+    with pytest.raises(InputError, match="holds no study `tiny`"):
+        load_study(files.config(study_storage="sqlite:///other.db"), files.run)
+    assert not (files.folder / "other.db").exists()
+    assert not (files.run / JOURNAL).exists()
+
+
+@pytest.mark.parametrize("trace", ["results.csv", "ray/session_000/state"])
+def test_nor_does_that_of_a_folder_of_an_earlier_version(files: SweepFiles, trace: str) -> None:
+    (files.run / trace).parent.mkdir(parents=True)
+    (files.run / trace).touch()
+    optuna.create_study(storage=f"sqlite:///{files.folder}/study.db", study_name="another")
+    with pytest.raises(InputError, match="holds no study `tiny`"):
+        open_tiny(files, new=False, study_storage="sqlite:///study.db")
+
+
+def test_another_study_of_the_same_name_is_refused(files: SweepFiles) -> None:
+    open_tiny(files, study_storage="sqlite:///study.db")
+    optuna.delete_study(storage=f"sqlite:///{files.folder}/study.db", study_name="tiny")
+    (files.folder / "other").mkdir()
+    other = SweepFiles(files.folder / "other")
+    open_tiny(other, study_storage=f"sqlite:///{files.folder}/study.db")
+    with pytest.raises(InputError, match="is another sweep's"):
+        open_tiny(files, new=False, study_storage="sqlite:///study.db")
+
+
+def test_a_sweep_that_was_killed_before_its_study_begins_it(files: SweepFiles) -> None:
+    with driver(files.run):
+        study, _ = open_tiny(files, new=False)
+    assert len(study.trials()) == 1
 
 
 def test_a_half_written_record_is_cut_off_and_the_journal_goes_on(files: SweepFiles) -> None:
