@@ -112,14 +112,15 @@ def resume(
         typer.Option(metavar="KEY=VALUE", help="A new budget, e.g. hours=12; what was spent before counts."),
     ] = None,
     join: Annotated[bool, typer.Option("--join", help="Work beside a driver that is at work on the sweep.")] = False,
+    widen: Annotated[Path | None, typer.Option(help="YAML of the same space with wider ranges, to go on in.")] = None,
     address: Address = None,
 ) -> None:
-    """Go on with a sweep: after a crash or Ctrl-C, with more trials or a larger budget, or beside its driver."""
+    """Go on with a sweep: after a crash or Ctrl-C, with more trials, budget or space, or beside its driver."""
     from search.display import sweep_options, sweep_summary
     from search.sweep import resume_sweep
 
     console = Console()
-    result = resume_sweep(run, trials, sweep_options(console, address), budget or (), join=join)
+    result = resume_sweep(run, trials, sweep_options(console, address), budget or (), join=join, space=widen)
     sweep_summary(console, result)
     _exit_if_interrupted(result.interrupted)
 
@@ -178,7 +179,7 @@ def import_(
         ),
     ],
     top: Annotated[
-        int | None, typer.Option(min=1, help="Only the best K of each; 5 if absent, of hyp YAMLs and results all.")
+        int | None, typer.Option(min=1, help="Best K of each; 5 if absent, of hyps and results all.")
     ] = None,
     as_: Annotated[
         As, typer.Option("--as", help="`enqueue`: try them anew; `results`: finished trials of the same data.")

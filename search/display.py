@@ -11,6 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from search.edges import edge_lines
 from search.options import Options
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def sweep_summary(console: Console, result: SweepResult, *, promoted: bool = Fal
         say(console, f"checkpoints: {result.usage}")
     for smaller in result.smaller_batches:
         say(console, str(smaller))
-    for edge in result.edges:
-        say(console, str(edge))
+    for line in edge_lines(result.edges, result.run_dir):
+        say(console, line)
     if result.interrupted:
         say(console, f"stopped before its end; go on with: {result.resume_command}")
     if result.ended is not None:
@@ -169,8 +170,8 @@ def _range_of_search(console: Console, status: SweepStatus) -> None:
     """Which stages there are, and where the search came to the edge of its space."""
     if status.stages:
         say(console, f"stages: {'; '.join(map(str, status.stages))}")
-    for edge in status.edges:
-        say(console, str(edge))
+    for line in edge_lines(status.edges, status.run_dir):
+        say(console, line)
 
 
 def _trials(status: SweepStatus, rows: list[dict[str, Any]]) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -42,14 +42,22 @@ class DraftStorage(ForwardingStorage):
         stream:
             Which of several drivers on the study this is, 0 for the first: it enters the seed of what they draw, so
             that two of them never draw the same for the same number.
+        ranges:
+            What is drawn from by now, if that was ever widened; see :class:`~search.samplers.history.History`.
     """
 
-    def __init__(self, storage: BaseStorage, study_id: int, stream: int = 0) -> None:
+    def __init__(
+        self,
+        storage: BaseStorage,
+        study_id: int,
+        stream: int = 0,
+        ranges: Mapping[str, BaseDistribution] | None = None,
+    ) -> None:
         super().__init__(storage)
         self._study_id = study_id
         self._stream = stream
         self._draft: FrozenTrial | None = None
-        self._history = History(storage, study_id)
+        self._history = History(storage, study_id, ranges)
         self._history.refresh()
 
     @property

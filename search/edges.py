@@ -6,12 +6,14 @@ Source: the tuning playbook's "Identifying bad search space boundaries".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import optuna
 
+from search.config_files import SPACE_YAML
 from search.parameters import FloatParameter, IntParameter
 
 if TYPE_CHECKING:
@@ -68,12 +70,19 @@ class Edge:
         verb = "lower" if self.side == "low" else "raise"
         return (
             f"the best {self.name} ({self.value:.4g}) lies at the {self.side} end of its range ({self.bound:g}): "
-            f"{verb} `{self.side}` of {self.name} in the space and search again"
+            f"{verb} `{self.side}` of {self.name} in the space"
         )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return asdict(self)
+
+
+def edge_lines(edges: Sequence[Edge], run_dir: Path) -> list[str]:
+    """What is to be said of edges, with what goes on from there."""
+    command = f"hypsweep resume {run_dir} --trials N --widen SPACE"
+    way_on = f"with that in a copy of {run_dir / SPACE_YAML} as SPACE, go on: {command}"
+    return [*map(str, edges), way_on] if edges else []
 
 
 def edges(study: optuna.Study, space: Space) -> tuple[Edge, ...]:

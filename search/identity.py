@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from data_prep.errors import InputError
+from search.keys import WIDENED
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -52,14 +53,26 @@ def guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
         study.set_user_attr("key", secrets.token_hex(4))
         study.set_user_attr("identity", wanted)
         return
+    wanted = json.loads(json.dumps(wanted))
     held = {**held, "train": {**_BEFORE, **held.get("train", {})}}
-    for part, value in json.loads(json.dumps(wanted)).items():
+    widened = _is_widened(study, wanted) and held.get("space") != wanted["space"]
+    if widened:
+        held["space"] = wanted["space"]
+    for part, value in wanted.items():
         if held.get(part) != value:
             shown = f" ({_difference(held.get(part), value)})" if part != "data" else ""
             raise InputError(
                 f"study `{study.study_name}` was made with another {part}{shown}: "
                 "set it back, or start a sweep of its own with another name and folder."
             )
+    if widened:
+        study.set_user_attr("identity", held)
+
+
+def _is_widened(study: optuna.Study, wanted: dict[str, Any]) -> bool:
+    """Whether the space is the one that was last recorded as the wider one; the identity then follows."""
+    entries = study.user_attrs.get(WIDENED)
+    return bool(entries) and entries[-1]["space"] == wanted["space"]
 
 
 def _difference(held: Any, wanted: Any) -> str:  # noqa: ANN401  two values of a part of the identity

@@ -8,6 +8,9 @@ from __future__ import annotations
 TARGET = "target"
 """User attribute of the study: the trials that it shall have, extensions included."""
 
+WIDENED = "widened"
+"""User attribute of the study: one entry for each time that its space was to be widened, with ``at`` (UTC), what is
+``wider`` in words, and the identity of the new ``space``."""
 DEFAULT = "default"
 """Stands as the author of trial 0, the default hyp, which no sampler drew."""
 FAILURE = "failure"

@@ -109,7 +109,7 @@ def open_study(
         storage=storage, sampler=sampler, study_name=config.name, directions=directions, load_if_exists=True
     )
     guard(study, identity(config, space))
-    check_mark(study, run_dir)
+    check_mark(study, run_dir, new=new)
     if not study.get_trials(deepcopy=False):  # also where a kill came between the study and its first trial
         study.enqueue_trial(config.start(space), user_attrs={AUTHOR_KEY: DEFAULT})
     stream = driver.stream if driver else 0

@@ -25,7 +25,7 @@ from search.drafts import DraftStorage
 from search.drivers import Driver
 from search.goals.record import OBJECTIVES, is_rejected, with_epoch
 from search.goals.screen import CONSTRAINT
-from search.keys import FAILURE, FAILURE_KIND, SETTLED
+from search.keys import FAILURE, FAILURE_KIND, SETTLED, WIDENED
 from search.known.marks import OwnTrials
 from search.parameters import suggest
 from search.samplers import PortfolioSampler
@@ -78,7 +78,8 @@ class SweepStudy:
         self._stages = stages
         self._screen = screen
         self._study_id = storage.get_study_id_from_name(study.study_name)
-        self._storage = DraftStorage(storage, self._study_id, stream)
+        ranges = space.distributions() if WIDENED in study.user_attrs else None
+        self._storage = DraftStorage(storage, self._study_id, stream, ranges)
         self._drawn = optuna.Study(study.study_name, self._storage, sampler=study.sampler, pruner=study.pruner)
         self._told: dict[int, dict[int, float]] = {}
         self._own, self._settled = OwnTrials(), SettledTrials()

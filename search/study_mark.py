@@ -51,14 +51,14 @@ def refuse_lost(config: SweepConfig, run_dir: Path) -> None:
         )
 
 
-def check_mark(study: optuna.Study, run_dir: Path) -> None:
-    """Mark the folder with its study.
+def check_mark(study: optuna.Study, run_dir: Path, *, new: bool) -> None:
+    """Mark the folder with its study, a new one or the first that is seen.
 
     Raises:
         InputError: It is marked with another one of that name.
     """
     path, key = run_dir / DRIVERS / _MARK, str(study.user_attrs.get("key", ""))
-    if not path.exists():
+    if new or not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, key)
     elif path.read_text(encoding="utf-8") != key:

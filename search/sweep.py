@@ -7,6 +7,7 @@ snapshots lag behind. So it does not matter whether they are still there.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from search.optuna_log import quiet_optuna
 from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
 from search.study import SweepStudy
+from search.widening import widen
 from trainable.settings import TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
@@ -95,6 +97,7 @@ def resume_sweep(
     budget: Sequence[str] = (),
     *,
     join: bool = False,
+    space: str | Path | None = None,
 ) -> SweepResult:
     """Go on with a sweep after a crash or Ctrl-C, extend a finished one, or work on one that another driver works on.
 
@@ -109,20 +112,31 @@ def resume_sweep(
             ``key=value`` each: what the whole budget is from now on, earlier drivers included; kept in ``sweep.yaml``.
         join:
             Whether to work beside drivers that are alive. Their trials are theirs; new ones are shared out.
+        space:
+            YAML of a wider space to go on in: the same parameters, each range around the old one.
 
     Raises:
-        InputError: The folder holds no sweep, another driver is at work in it, or ``trials`` is below 1.
+        InputError: The folder holds no sweep, another driver is at work in it, ``trials`` is below 1, or ``space`` is
+            another one.
         WorkFailedError: All trials crash, or Ray gave up.
     """
     options = options or Options()
     run_dir = Path(run_dir).absolute()
     if trials is not None and trials < 1:
         raise InputError(f"--trials {trials}: give the number of trials to add, at least 1.")
+    if join and space is not None:
+        raise InputError("--widen and --join: a space is widened while no other driver works; end those first.")
     if not (run_dir / SWEEP_YAML).is_file():
         raise InputError(f"{run_dir} holds no {SWEEP_YAML}: give the folder of a sweep, or start one.")
-    sweep = Sweep(load_sweep_config(run_dir / SWEEP_YAML, _budget_overrides(budget)), run_dir)
+    read = functools.partial(load_sweep_config, run_dir / SWEEP_YAML, _budget_overrides(budget))
+    sweep = Sweep(read(), run_dir)
     with driver(run_dir, join=join) as me, quiet_optuna():
         study = sweep.open(me, new=False)
+        if space is not None:
+            for line in widen(sweep, study, me, Path(space)) or ("nothing; the space is as wide already",):
+                options.say(f"wider: {line}")
+            sweep = Sweep(read(), run_dir)
+            study = sweep.open(me, new=False)
         _start_from(sweep, study, options)  # what a kill kept from being brought in
         target = study.study.user_attrs.get(TARGET, sweep.config.trials) + (trials or 0)
         if budget:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from data_prep.eda.markup import Cell, Share, paragraph, table
 from data_prep.eda.shell import chart_row
+from search.edges import edge_lines
 from search.keys import LAST
 from search.report.charts import curves_chart, front_chart, parameter_charts, progress_chart
 from search.report.facts import Facts, rungs
@@ -34,7 +35,7 @@ def outcome(facts: Facts, run_dir: Path) -> str:
     return (
         paragraph(f"Best: trial {trial.number} by {author}, {metric} {best.value:.5g} {after}; {beside_default(best)}.")
         + paragraph(f"Its metrics: {shown}." if shown else "")
-        + "".join(paragraph(str(edge)) for edge in facts.edges)
+        + "".join(paragraph(line) for line in edge_lines(facts.edges, run_dir))
         + paragraph(
             "Every figure is one training: the best of many is flattered, and a small lead may be luck.",
             f"Finish it: hypsweep promote {run_dir}",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import weakref
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
+from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -43,11 +44,17 @@ class History:
             storage the list of trials is fetched, and only those looked at that had not finished.
         study_id:
             Which study.
+        ranges:
+            What is drawn from by now, where that is wider than what some trials were drawn from: samplers are shown
+            all as if drawn from it, because Optuna's draw apart what differs in that.
     """
 
-    def __init__(self, storage: BaseStorage, study_id: int) -> None:
+    def __init__(
+        self, storage: BaseStorage, study_id: int, ranges: Mapping[str, BaseDistribution] | None = None
+    ) -> None:
         self._storage = storage
         self._study_id = study_id
+        self._ranges = ranges or {}
         self._changed = storage.watch() if isinstance(storage, SweepJournal) else None
         self._trials: list[FrozenTrial] = []
         self._numbers: dict[int, int] = {}
@@ -131,6 +138,7 @@ class History:
 
     def _take(self, trial: FrozenTrial) -> None:
         self.visited += 1
+        trial = in_ranges(trial, self._ranges)
         known = trial.number < len(self._trials)
         old = self._trials[trial.number] if known else None
         if old is trial:
@@ -148,6 +156,17 @@ class History:
             self._open[trial.number] = None
         for index in self._indices:
             index.replace(old, trial)
+
+
+def in_ranges(trial: FrozenTrial, ranges: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    """Return a trial as if it had been drawn from these ranges, as far as it was drawn from others."""
+    drawn = trial.distributions
+    others = {name: ranges[name] for name, old in drawn.items() if ranges.get(name, old) != old}
+    if not others:
+        return trial
+    seen = copy.copy(trial)
+    seen.distributions = {**drawn, **others}
+    return seen
 
 
 def shown(trial: FrozenTrial, paused: PausedAs) -> FrozenTrial:

@@ -92,7 +92,5 @@ def test_those_of_the_best_trial_alone_and_of_what_it_has() -> None:
             )
         )
     (edge,) = edges(study, space)
-    assert str(edge) == (
-        "the best lr0 (0.1) lies at the high end of its range (0.1): raise `high` of lr0 in the space and search again"
-    )
+    assert str(edge) == ("the best lr0 (0.1) lies at the high end of its range (0.1): raise `high` of lr0 in the space")
     assert edge.as_dict() == {"name": "lr0", "value": 0.1, "bound": 0.1, "side": "high"}

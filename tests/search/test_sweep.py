@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
@@ -127,6 +128,25 @@ def test_a_finished_sweep_is_extended(files: SweepFiles) -> None:
     }
     assert len(trials(files)) == 6
     assert len(pd.read_csv(files.run / "results.csv")) == 6
+
+
+def test_a_finished_sweep_goes_on_in_a_wider_space(files: SweepFiles) -> None:
+    narrow = {"lr0": {"low": 1e-4, "high": 1.0, "log": True}, "momentum": {"low": 0.1, "high": 0.5, "default": 0.3}}
+    (files.folder / "space.yaml").write_text(yaml.safe_dump({"parameters": narrow}))
+    (files.folder / "hyp.yaml").write_text("momentum: 0.5\n")
+    changes = {"train": {"epochs": 2, "model": "yolov5n"}, "scheduler": {"type": "none"}, "hyp": "hyp.yaml"}
+    first = run(files, trials=3, sampler={"members": ["curve_gp"]}, **changes)
+    assert [edge.name for edge in first.edges] == ["momentum"]  # the best lies at 0.8
+    wider = files.folder / "wider.yaml"
+    wider.write_text(yaml.safe_dump({"parameters": narrow | {"momentum": {"low": 0.1, "high": 0.98}}}))
+    text = io.StringIO()
+    options = Options(trainable=QuadraticTrainable, console=Console(file=text, width=150))
+    result = resume_sweep(files.run, 5, options, space=wider)
+    assert "wider: momentum: 0.1 to 0.5 -> 0.1 to 0.98" in text.getvalue()
+    assert result.states == {"COMPLETE": 8}
+    assert result.best is not None
+    assert result.best.trial.params["momentum"] > 0.5
+    assert sweep_status(files.run).finished
 
 
 def test_a_folder_that_holds_a_sweep_is_refused_and_left_alone(files: SweepFiles) -> None:
