@@ -71,7 +71,7 @@ def guard(study: optuna.Study, wanted: dict[str, Any]) -> None:
 
 def _is_widened(study: optuna.Study, wanted: dict[str, Any]) -> bool:
     """Whether the space is the one that was last recorded as the wider one; the identity then follows."""
-    entries = study.user_attrs.get(WIDENED)
+    entries = study.user_attrs.get(WIDENED, [])
     return bool(entries) and entries[-1]["space"] == wanted["space"]
 
 
