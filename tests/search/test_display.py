@@ -7,6 +7,7 @@ from optuna.trial import TrialState, create_trial
 
 from search.conclusion import SweepResult
 from search.display import final_epochs, promotion_summary, say, status_table, sweep_summary
+from search.edges import Edge
 from search.promote import Promotion
 from search.results import BestTrial, SmallerBatch
 from search.status import sweep_status
@@ -55,6 +56,17 @@ def test_a_sweeps_end_tells_what_is_stored_and_whose_batch_was_cut(tmp_path: Pat
     assert "best: trial 3, 0.5 after 9 epochs (exact path)" in lines
     assert "checkpoints: 22.4 MB of 1 trial" in lines
     assert "trial 7 ended with batch 8 instead of 16 (GPU memory)" in lines
+
+
+def test_an_edge_is_told_with_the_command_that_widens(tmp_path: Path) -> None:
+    screen = Screen(20)
+    edges = (Edge("lr0", 0.1, 0.1, "high"), Edge("lrf", 0.01, 0.01, "low"))
+    sweep_summary(screen.console, SweepResult(tmp_path, False, {"COMPLETE": 1}, None, edges=edges))
+    lines = screen.text.splitlines()
+    assert [line for line in lines if line in map(str, edges)] == [str(edge) for edge in edges]
+    (way_on,) = [line for line in lines if "--widen" in line]
+    assert way_on.startswith(f"with that in a copy of {tmp_path / 'space.yaml'} ")
+    assert way_on.endswith(f"hypsweep resume {tmp_path} --trials N --widen SPACE")
 
 
 def test_a_sweep_without_an_epoch_points_to_no_files(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from search.space import Space, load_space
 from search.study import SweepStudy
 from search.sweep import resume_sweep
 from search.widening import compare, widen
+from tests.search.command_line import Cli
 from tests.search.conftest import SweepFiles
 
 OLD: dict[str, Any] = {
@@ -210,3 +211,19 @@ def test_it_is_refused_beside_another_driver(files: SweepFiles) -> None:
             resume_sweep(files.run, space=wider)
         with pytest.raises(InputError, match="--widen and --join"):
             resume_sweep(files.run, join=True, space=wider)
+
+
+def test_the_command_says_what_is_wider_and_needs_no_ray_for_it(files: SweepFiles, cli: Cli) -> None:
+    begin(files, trials=3)
+    wider = put(files.folder / "wider.yaml", WIDER)
+    with at_work(files, new=True) as (_, study, _):
+        train(study, 3)
+    found = cli("resume", files.run, "--widen", wider)
+    assert (found.code, found.err) == (0, "")
+    assert "wider: momentum: 0.9 to 0.95 -> 0.1 to 0.98\n" in found.out
+    assert "3 COMPLETE\n" in found.out
+    assert "wider: nothing; " in cli("resume", files.run, "--widen", wider).out
+    put(wider, WIDER | {"momentum": {"low": 0.2, "high": 0.98}})
+    refused = cli("resume", files.run, "--widen", wider)
+    assert (refused.code, refused.out) == (2, "")
+    assert "momentum: narrower (0.2 to 0.98 instead of 0.1 to 0.98)" in refused.err
