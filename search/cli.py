@@ -203,9 +203,7 @@ def import_(
 def promote(
     run: Run,
     trial: Annotated[int | None, typer.Option(help="Number of the trial; the best if absent.")] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of the final training; the sweep's if absent.")
-    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of the final training; the sweep's if absent.")] = None,
     max_megabytes: Annotated[float, typer.Option(help="Largest weights file, in 10^6 bytes.")] = 100.0,
     address: Address = None,
 ) -> None:
