@@ -199,7 +199,9 @@ def test_trials_that_wait_at_a_rung_wait_on_after_a_resume(
     files.switch("sleep", "0.3")
     files.write(trials=9, train={"epochs": EPOCHS, "model": "yolov5n"}, scheduler={"grace_period": 2})
     driver = start("run")
-    wait_until(driver, lambda: (files.run / "sweep.yaml").exists() and sum(map(is_paused, trials(files))) >= 2)
+    wait_until(
+        driver, lambda: (files.run / "drivers" / "study.key").exists() and sum(map(is_paused, trials(files))) >= 2
+    )
     driver.signal(number)
     driver.process.wait(timeout=60)
     before = trials(files)
