@@ -25,7 +25,7 @@ from trainable.models import model_names, model_yaml
 from trainable.weights_archive import open_archive
 from trainable.weights_pickle import ARRAYS, check_pickle
 from trainable.weights_transfer import TransferReport, transfer
-from trainable.yolov5_parts import DetectionModel, pickled_classes, version
+from trainable.yolov5_parts import DetectionModel, default_activation_kept, pickled_classes, version
 
 __all__ = ["TransferReport", "build_model", "load_state", "save_stripped", "transfer"]
 
@@ -58,7 +58,8 @@ def build_model(name: str, class_count: int, anchors: float | None = None) -> De
         raise InputError(f"train.model is {name!r}: the yolov5 package has {', '.join(model_names())}.")
     if anchors and round(anchors) < 1:
         raise InputError(f"hyp `anchors` is {anchors}: give at least 1 per output layer, or 0 for the model's own.")
-    return DetectionModel(str(definition), ch=3, nc=class_count, anchors=anchors)
+    with default_activation_kept():
+        return DetectionModel(str(definition), ch=3, nc=class_count, anchors=anchors)
 
 
 def load_state(path: str | Path) -> dict[str, torch.Tensor]:

@@ -102,6 +102,7 @@ __all__ = [
     "bbox_iou",
     "check_anchors",
     "check_img_size",
+    "default_activation_kept",
     "exif_size",
     "img2label_paths",
     "init_seeds",
@@ -121,6 +122,20 @@ __all__ = [
 def version() -> str:
     """The version of the yolov5 package, as YOLOv5 writes it into its checkpoints."""
     return str(yolov5.__version__)
+
+
+@contextlib.contextmanager
+def default_activation_kept() -> Iterator[None]:
+    """Keep to one model what its definition says of activations.
+
+    ``parse_model`` assigns a definition's ``activation`` to the class (``Conv.default_act``): every model that the
+    process builds later would have it, too.
+    """
+    before = common.Conv.default_act
+    try:
+        yield
+    finally:
+        common.Conv.default_act = before
 
 
 def pickled_classes() -> list[tuple[type[Any], str]]:

@@ -135,6 +135,15 @@ def test_a_state_dict_equals_that_of_the_pickled_model(tmp_path: Path) -> None:
         assert all(torch.equal(state[key], value) for key, value in expected.items())
 
 
+def test_a_models_activation_is_its_own() -> None:
+    """parse_model would leave it to every model that a reused worker builds afterwards."""
+    activations = [
+        {type(module).__name__ for module in build_model(name, 2).modules()} & {"SiLU", "LeakyReLU"}
+        for name in ("yolov5n", "yolov5s-LeakyReLU", "yolov5n")
+    ]
+    assert activations == [{"SiLU"}, {"LeakyReLU"}, {"SiLU"}]
+
+
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "w.pt")
     for path in (tmp_path, tmp_path / "w.pt", Path("/dev/zero")):
