@@ -16,7 +16,7 @@ from search.priors import Prior
 from search.samplers import optuna_members
 from search.samplers._rng import derived_seed
 from search.samplers.allocation import AllocationName, CreditOptions, allocation
-from search.samplers.members import CurveGPOptions
+from search.samplers.members import CurveGPOptions, TPEOptions
 from search.samplers.portfolio import PortfolioSampler
 from search.samplers.prior import STRENGTH, PriorSampler
 from search.samplers.registry import MEMBERS, MemberOptions, Setting
@@ -39,7 +39,7 @@ class SamplerConfig(FrozenModel):
     """The ``sampler`` part of a sweep's configuration."""
 
     members: dict[str, SerializeAsAny[MemberOptions]] = Field(
-        default_factory=lambda: dict[str, MemberOptions](curve_gp=CurveGPOptions())
+        default_factory=lambda: dict[str, MemberOptions](curve_gp=CurveGPOptions(), tpe=TPEOptions())
     )
     """Members with their options; a plain list of names takes the defaults."""
     allocation: AllocationName = "even"
