@@ -1,4 +1,4 @@
-"""The recommended searcher, classic evolve and Ray's OptunaSearch + ASHA on real trainings, some epochs each in turn.
+"""The default searcher, classic evolve and Ray's OptunaSearch + ASHA on real trainings, some epochs each in turn.
 
 Trains livestock_a as the recorded curves were (pretrained yolov5n, 256 pictures at 128 px, 20 epochs, fast path), one
 training at a time. Every epoch's fitness goes to ``epochs.jsonl`` in ``--out`` with a checkpoint beside it; started
@@ -41,7 +41,7 @@ from trainable.hyp import Hyp as YoloHyp
 from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
 
-SHOWN = ("recommended", "classic", "ray_optuna_asha")
+SHOWN = ("tpe + curve_gp", "classic", "ray_optuna_asha")
 
 
 class Trainings:

@@ -25,7 +25,7 @@ Runs = dict[tuple[str, int, str], dict[int, np.ndarray]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--ours", default="recommended")
+    parser.add_argument("--ours", default="tpe + curve_gp")
     parser.add_argument("--plot", type=Path)
     arguments = parser.parse_args()
     runs = load(arguments.runs)
