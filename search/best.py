@@ -11,7 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from data_prep.errors import InputError, WorkFailedError
-from search.goals.front import has_several_goals, pareto_front
+from search.goals.front import LONG_ENOUGH, has_several_goals, pareto_front
 from search.goals.record import first_goal
 from search.keys import LAST
 from search.known.marks import is_result
@@ -45,8 +45,8 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     """The best COMPLETE trial; where none is, the best among those that were trained longest.
 
     A trial that was stopped early is not compared with one that was trained longer: its value is another quantity.
-    Trial 0 alone may be COMPLETE because the rungs were spared it, so where no other is, it is the best only if it was
-    no worse than the best of those trained longest when it was at their epoch.
+    Trial 0 alone may be COMPLETE because the rungs were spared it. Where no other is, but some trained half as long or
+    more, it is the best only if it was no worse than the best of those trained longest when it was at their epoch.
 
     Returns:
         None where no trial has finished an epoch, and for a study with several goals, which has a front instead
@@ -61,7 +61,7 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     best = _longest(complete or trained, sign)
     if best is not None and [t.number for t in complete] == [START]:
         rival = _longest([t for t in trained if t.number != START], sign)
-        if rival is not None and rival.epoch < best.epoch:
+        if rival is not None and rival.epoch < best.epoch <= LONG_ENOUGH * rival.epoch:
             start_value = curve(best.trial).get(rival.epoch)
             best = rival if start_value is not None and sign * rival.value > sign * start_value else best
     return best and _beside_default(best, trials[0])

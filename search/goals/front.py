@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from search.goals.config import Objective
 
 
+LONG_ENOUGH = 2
+"""A trial of less than one part in so many of another's epochs says too little of how it would have ended: early epochs
+rank trials otherwise than late ones (decision 26)."""
+
+
 class FrontTrial(NamedTuple):
     """A trial of the front.
 
@@ -51,8 +56,8 @@ def pareto_front(study: optuna.Study) -> list[FrontTrial]:
     """The trials that nobody dominates, the best of the first goal first.
 
     Of the COMPLETE trials; where none is, of those that were trained longest: values after fewer epochs are other
-    quantities. Where trial 0 alone is COMPLETE, which the rungs may have been spared, it stands among those trained
-    longest of the others with its values at their epoch.
+    quantities. Where trial 0 alone is COMPLETE, which the rungs may have been spared, and others trained half as long
+    or more, it stands among the longest of them with its values at their epoch.
     """
     reached = _comparable(study.get_trials(deepcopy=False))
     if not reached:
@@ -95,10 +100,14 @@ def _comparable(trials: Iterable[FrozenTrial]) -> list[FrontTrial]:
             reached.append(FrontTrial(trial, max(values), values[max(values)]))
     complete = [each for each in reached if each.trial.state == TrialState.COMPLETE]
     others = _longest(each for each in reached if each.trial.number != START)
-    if others and [each.trial.number for each in complete] == [START] and others[0].epoch < complete[0].epoch:
+    if others and [each.trial.number for each in complete] == [START] and _may_rival(others[0], complete[0]):
         epoch, values = others[0].epoch, values_by_epoch(complete[0].trial)
         return [FrontTrial(complete[0].trial, epoch, values[epoch]), *others] if epoch in values else complete
     return _longest(complete or reached)
+
+
+def _may_rival(other: FrontTrial, start: FrontTrial) -> bool:
+    return other.epoch < start.epoch <= LONG_ENOUGH * other.epoch
 
 
 def _longest(reached: Iterable[FrontTrial]) -> list[FrontTrial]:
