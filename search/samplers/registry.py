@@ -49,7 +49,6 @@ class MemberOptions(FrozenModel):
             ValueError: Optuna refuses the options.
             InputError: They do not suit what is searched.
         """
-        raise NotImplementedError
 
 
 MEMBERS: dict[str, type[MemberOptions]] = {}
