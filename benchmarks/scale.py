@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=27)
     parser.add_argument("--epoch-seconds", type=float, default=10.0)
     parser.add_argument("--cpu", action="store_true", help="charge processor time and syncs, not the wall clock")
-    parser.add_argument("--members", nargs="+", default=["ga", "tpe"])
+    parser.add_argument("--members", nargs="+", default=["curve_gp", "tpe"])
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=30)

@@ -22,7 +22,9 @@ from search.keys import BEST, LAST
 from search.searcher import StudySearcher
 
 EPOCHS = 9
-OURS = {"curve_gp": ["curve_gp"], "ga": ["ga"], "tpe": ["tpe"], "portfolio": ["ga", "tpe"]}
+OURS = {
+    "curve_gp": ["curve_gp"], "ga": ["ga"], "tpe": ["tpe"], "ga + tpe": ["ga", "tpe"], "default": ["curve_gp", "tpe"],
+}  # fmt: skip
 
 
 class Ours:

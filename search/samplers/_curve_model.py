@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 _JITTER = 1e-6
@@ -47,8 +48,7 @@ class CurveModel:
         self._data, self._logs = data, np.log(data.times)
         self._targets = _standardized(data.times, data.values)
         self._n = int(data.groups.max()) + 1
-        self._squares = _squares(data.features, data.features, data.groups, self._n)
-        self._gaps = np.abs(self._logs[:, None] - self._logs[None, :])
+        self._pair_up()
         self._medians, self._spreads = _priors(self._n)
         found = minimize(
             self._loss, self._medians, jac=True, method="L-BFGS-B", options={"maxiter": iterations},
@@ -80,15 +80,30 @@ class CurveModel:
             np.vstack([data.features, features]), data.groups, np.append(data.times, last), data.values
         )
         self._logs = np.log(self._data.times)
-        self._squares = _squares(self._data.features, self._data.features, data.groups, self._n)
-        self._gaps = np.abs(self._logs[:, None] - self._logs[None, :])
+        self._pair_up()
         self._condition()
+
+    def _pair_up(self) -> None:
+        """Note what lies between any two values, each pair once: what the fit spends its time on is symmetric."""
+        self._rows, self._columns = np.tril_indices(len(self._logs))
+        self._squares = np.zeros((self._n, len(self._rows)))
+        for feature, group in zip(self._data.features.T, self._data.groups, strict=True):
+            self._squares[group] += (feature[self._rows] - feature[self._columns]) ** 2
+        self._gaps = np.abs(self._logs[self._rows] - self._logs[self._columns])
+
+    def _factor(self, covariance: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
+        """Cholesky factor of the matrix with these pairs and so much more on its diagonal."""
+        n = len(self._targets)
+        matrix = np.zeros((n, n))
+        matrix[self._rows, self._columns] = covariance
+        matrix[np.diag_indices(n)] += noise
+        return np.asarray(cholesky(matrix, lower=True))
 
     def _condition(self) -> None:
         covariance, *_ = _covariance(self._theta, self._squares, self._gaps)
-        noises = np.full(len(covariance), 10 * _JITTER)  # of what is believed
+        noises = np.full(len(self._targets), 10 * _JITTER)  # of what is believed
         noises[: len(self._data.values)] = math.exp(self._theta[self._n + 1]) + _JITTER
-        self._root = cholesky(covariance + np.diag(noises), lower=True)
+        self._root = self._factor(covariance, noises)
         self._alpha = cho_solve((self._root, True), self._targets)
 
     def _cross(self, features: np.ndarray) -> np.ndarray:
@@ -105,25 +120,26 @@ class CurveModel:
         """Negative log posterior of the logarithms of the parameters, and its gradient."""
         n, noise = self._n, math.exp(theta[self._n + 1])
         covariance, inverse, slope = _covariance(theta, self._squares, self._gaps)
-        identity = np.eye(len(covariance))
-        root = cholesky(covariance + (noise + _JITTER) * identity, lower=True)
+        root = self._factor(covariance, noise + _JITTER)
         alpha = cho_solve((root, True), self._targets)
-        pull = np.outer(alpha, alpha) - cho_solve((root, True), identity)
+        precision = dpotri(root, lower=True)[0]
+        pull = alpha[self._rows] * alpha[self._columns] - precision[self._rows, self._columns]
+        pull = np.where(self._rows == self._columns, pull, 2.0 * pull)  # a pair stands for two places of the matrix
         away = (theta - self._medians) / self._spreads
         loss = 0.5 * self._targets @ alpha + np.log(np.diag(root)).sum() + 0.5 * (away**2).sum()
         gradient = away / self._spreads
-        gradient[:n] -= 0.5 * np.einsum("ij,ijk->k", slope * pull, self._squares) * inverse
-        gradient[n] -= 0.5 * (pull * covariance).sum()
-        gradient[n + 1] -= 0.5 * np.trace(pull) * noise
-        gradient[n + 2] -= 0.5 * (pull * covariance * self._gaps).sum() * math.exp(-theta[n + 2])
+        gradient[:n] -= 0.5 * (self._squares @ (slope * pull)) * inverse
+        gradient[n] -= 0.5 * (pull @ covariance)
+        gradient[n + 1] -= 0.5 * (alpha @ alpha - np.trace(precision)) * noise
+        gradient[n + 2] -= 0.5 * (pull @ (covariance * self._gaps)) * math.exp(-theta[n + 2])
         return float(loss), gradient
 
 
 def _covariance(theta: np.ndarray, squares: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the covariance, the inverse squared lengths, and the covariance's slope by their products."""
-    n = squares.shape[-1]
+    """Return the covariance of each pair, the inverse squared lengths, and the covariance's slope by their products."""
+    n = len(squares)
     inverse = np.exp(-2.0 * theta[:n])
-    root = np.sqrt(5.0 * np.maximum(squares @ inverse, 0.0))
+    root = np.sqrt(5.0 * np.maximum(inverse @ squares, 0.0))
     scale = np.exp(theta[n] - root - gaps * math.exp(-theta[n + 2]))
     return scale * (1.0 + root + root**2 / 3.0), inverse, scale * (5.0 / 3.0) * (1.0 + root)
 
@@ -136,17 +152,6 @@ def _priors(n: int) -> tuple[np.ndarray, np.ndarray]:
     lengths = np.full(n, math.log(0.25 * math.sqrt(n)))
     medians = np.append(lengths, [0.0, math.log(0.15), math.log(1.5)])
     return medians, np.append(np.full(n, 0.8), [1.0, 0.8, 0.7])
-
-
-def _squares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, n: int) -> np.ndarray:
-    """Squared distances by parameter, shape ``(len(a), len(b), n)``."""
-    squares = (a[:, None, :] - b[None, :, :]) ** 2
-    if len(groups) == n:
-        return np.asarray(squares)
-    summed = np.zeros((*squares.shape[:2], n))
-    for column, group in enumerate(groups):
-        summed[:, :, group] += squares[:, :, column]
-    return summed
 
 
 def _standardized(times: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,11 +30,9 @@ class Encoding:
 
     def encode(self, configs: Iterable[Mapping[str, Any]]) -> np.ndarray:
         """Return the points of configurations, one per row."""
-        rows = [
-            [column.unit(config[name]) for name, column in zip(self.names, self._columns, strict=True)]
-            for config in configs
-        ]
-        return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.names))
+        rows = list(configs)
+        columns = [c.units([row[name] for row in rows]) for name, c in zip(self.names, self._columns, strict=True)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))
 
     def decode(self, point: np.ndarray) -> dict[str, Any]:
         """Return the legal configuration at a point."""
@@ -70,11 +68,14 @@ class _Column:
     def width(self) -> int:
         return self.n_choices or 1
 
-    def unit(self, value: Any) -> float:  # noqa: ANN401 - Optuna's own value type
+    def units(self, values: Sequence[Any]) -> np.ndarray:
         if self.n_choices:
-            return (self._distribution.to_internal_repr(value) + 0.5) / self.n_choices
-        scaled = np.log(value) if self._log else value
-        return float(np.clip((scaled - self._low) / (self._high - self._low), 0.0, 1.0))
+            places = [self._distribution.to_internal_repr(value) for value in values]
+            return (np.array(places, dtype=np.float64) + 0.5) / self.n_choices
+        numbers = np.array(values, dtype=np.float64)
+        scaled = np.log(numbers) if self._log else numbers
+        inside: np.ndarray = np.clip((scaled - self._low) / (self._high - self._low), 0.0, 1.0)
+        return inside
 
     def value(self, u: float) -> Any:  # noqa: ANN401
         if self.n_choices:

@@ -41,9 +41,8 @@ def common_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
 
 def is_covered(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> bool:
     """Whether the trial has a legal value for every parameter of the space."""
-    return all(
-        name in trial.params and contains(distribution, trial.params[name]) for name, distribution in space.items()
-    )
+    params = trial.params
+    return all(name in params and contains(distribution, params[name]) for name, distribution in space.items())
 
 
 def observed(
