@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from optuna.pruners import HyperbandPruner, NopPruner
@@ -16,6 +16,7 @@ from benchmarks.searchers.space import EPOCHS, GAINS
 from search.priors import Prior
 from search.samplers import GeneticSampler, PortfolioSampler, TrialSeededSampler
 from search.samplers._rng import derived_seed
+from search.samplers.allocation import CreditAllocation
 from search.samplers.curve_gp import CurveGPSampler
 from search.samplers.prior import PriorSampler
 
@@ -42,12 +43,9 @@ def curve_gp(seed: int, start: Hyp, **options: Any) -> BaseSampler:  # noqa: ARG
     return CurveGPSampler(seed=derived_seed(seed, "curve_gp"), **options)
 
 
-def portfolio(seed: int, start: Hyp) -> BaseSampler:
-    return PortfolioSampler({"ga": ga(seed, start), "tpe": tpe(seed, start)}, seed=seed)
-
-
-def with_curve_gp(name: str, other: MakeSampler, seed: int, start: Hyp) -> BaseSampler:
-    return PortfolioSampler({name: other(seed, start), "curve_gp": curve_gp(seed, start)}, seed=seed)
+def portfolio_of(members: Mapping[str, MakeSampler], seed: int, start: Hyp, *, credit: bool = False) -> BaseSampler:
+    allocation = CreditAllocation() if credit else None
+    return PortfolioSampler({n: m(seed, start) for n, m in members.items()}, seed=seed, allocation=allocation)
 
 
 def believed(sampler: MakeSampler, seed: int, start: Hyp) -> BaseSampler:
@@ -89,6 +87,8 @@ PEERS: dict[str, Make] = {
     "optuna_gp": alone(_gp),
     "syne_asha": alone(functools.partial(peers.SyneTune, "ASHA")),
 }
+GA_AND_TPE: Mapping[str, MakeSampler] = {"ga": ga, "tpe": tpe}
+TPE_AND_CURVE_GP: Mapping[str, MakeSampler] = {"tpe": tpe, "curve_gp": curve_gp}
 RECOMMENDED = {"grace_period": 4, "reduction_factor": 3, "finish_start": True}
 OURS: dict[str, Make] = {
     "recommended": ours(curve_gp, **RECOMMENDED),
@@ -102,12 +102,14 @@ OURS: dict[str, Make] = {
     },
     # who suggests
     "recommended, prior around start": ours(functools.partial(believed, curve_gp), **RECOMMENDED),
-    "ga + curve_gp": ours(functools.partial(with_curve_gp, "ga", ga), **RECOMMENDED),
-    "tpe + curve_gp": ours(functools.partial(with_curve_gp, "tpe", tpe), **RECOMMENDED),
+    "ga + curve_gp": ours(functools.partial(portfolio_of, {"ga": ga, "curve_gp": curve_gp}), **RECOMMENDED),
+    "tpe + curve_gp": ours(functools.partial(portfolio_of, TPE_AND_CURVE_GP), **RECOMMENDED),
+    "tpe + curve_gp, credit": ours(functools.partial(portfolio_of, TPE_AND_CURVE_GP, credit=True), **RECOMMENDED),
     "tpe": ours(tpe, **RECOMMENDED),
     "tpe, prior around start": ours(functools.partial(believed, tpe), **RECOMMENDED),
     "ga": ours(ga, **RECOMMENDED),
-    "ga + tpe": ours(portfolio, **RECOMMENDED),
+    "ga + tpe": ours(functools.partial(portfolio_of, GA_AND_TPE), **RECOMMENDED),
+    "ga + tpe, credit": ours(functools.partial(portfolio_of, GA_AND_TPE, credit=True), **RECOMMENDED),
     # pause against stop, what is told and shown, with TPE and the rungs 2/3 (epochs over eta squared)
     "ga_none": ours(ga, ending="none"),
     "ga_pause": ours(ga),
@@ -116,7 +118,7 @@ OURS: dict[str, Make] = {
     "tpe_pause_running": ours(tpe, view="running"),
     "tpe_stop_pruned": ours(tpe, ending="stop"),
     "tpe_stop_complete": ours(tpe, ending="stop", told="complete"),
-    "portfolio_pause": ours(portfolio),
-    "portfolio_stop": ours(portfolio, ending="stop"),
+    "portfolio_pause": ours(functools.partial(portfolio_of, GA_AND_TPE)),
+    "portfolio_stop": ours(functools.partial(portfolio_of, GA_AND_TPE), ending="stop"),
 }
 METHODS = PEERS | OURS
