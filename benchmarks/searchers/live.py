@@ -2,8 +2,9 @@
 
 Trains livestock_a as the recorded curves were (pretrained yolov5n, 256 pictures at 128 px, 20 epochs, fast path), one
 training at a time. Every epoch's fitness goes to ``epochs.jsonl`` in ``--out`` with a checkpoint beside it; started
-again, the searchers are replayed on what is recorded (they are deterministic) and go on from there. What each method
-would pick at each budget is judged by trainings with seeds that the search never used.
+again, the searchers are replayed on what is recorded (they are deterministic) and go on from there. ``epochs.jsonl``
+alone is enough for that: a paused training whose checkpoint is gone is trained again up to where it was. What each
+method would pick at each budget is judged by trainings with seeds that the search never used.
 
 Prints one JSON line after each round of budgets; the last one counts.
 
@@ -79,8 +80,10 @@ class Trainings:
             settings = dataclasses.replace(self._settings, seed=seed)
             self._loop = EpochLoop(settings, YoloHyp(**hyp), self._store)
             self._at_work = (key, seed)
-            if done:
+            if place.is_dir():
                 self._loop.load(place)
+            while self._loop.epoch < done:  # on another machine its checkpoint is gone
+                self._loop.run_epoch()
         try:
             fitness = float(self._loop.run_epoch().as_dict()["fitness"])
         except DivergedError:

@@ -19,7 +19,8 @@ from tests.search.test_kill import Driver, raylet_of, start, trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.timeout(5400)]
 __all__ = ["start"]
-KILLS, EPOCHS, TRIALS = 50, 6, 70
+KILLS, EPOCHS, TRIALS = 50, 6, 80
+NOBODY = "nobody"
 
 
 def test_nothing_is_lost_but_the_epoch_in_progress(files: SweepFiles, start: Callable[[str], Driver]) -> None:
@@ -28,9 +29,9 @@ def test_nothing_is_lost_but_the_epoch_in_progress(files: SweepFiles, start: Cal
     files.write(trials=TRIALS, train={"epochs": EPOCHS, "model": "yolov5n"}, scheduler={"grace_period": 2})
     kills: Counter[str] = Counter()
     hit: Counter[int] = Counter()
-    while kills.total() < KILLS and not is_over(files):
+    while done(kills) < KILLS and not is_over(files):
         drivers = [start("resume" if (files.run / "sweep.yaml").exists() else "run")]
-        if kills.total() % 5 == 4:
+        if rng.random() < 0.2:
             drivers.append(start("join"))
         before = {t.number: t for t in known(files)}
         if not wait_for_epochs(files, drivers, rng.randint(1, 3)):
@@ -39,7 +40,7 @@ def test_nothing_is_lost_but_the_epoch_in_progress(files: SweepFiles, start: Cal
         kills[strike(rng, files, drivers, hit)] += 1
         end_all(drivers)
         check_history(files, before)
-    assert kills.total() >= KILLS or is_over(files)
+    assert done(kills) >= KILLS
 
     files.switch("sleep", "0")
     code, result = (last := start("resume")).finish(timeout=900)
@@ -49,9 +50,13 @@ def test_nothing_is_lost_but_the_epoch_in_progress(files: SweepFiles, start: Cal
     assert [t.number for t in found] == list(range(TRIALS))
     assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in found)
     lost = repeated(files)
-    print(f"{dict(kills)}: {sum(lost.values())} epochs trained again in {len(lost)} trials")
-    for number, epochs in lost.items():
-        assert epochs <= 2 * hit[number], number  # in progress, and one whose checkpoint was being written
+    print(f"{dict(kills)}: {sum(lost.values())} epochs trained again in {len(lost)} trials, hit {hit.total()} times")
+    assert {number: epochs for number, epochs in lost.items() if epochs > hit[number]} == {}
+
+
+def done(kills: Counter[str]) -> int:
+    """How many kills there were; a driver that ends before its turn comes is none."""
+    return kills.total() - kills[NOBODY]
 
 
 def known(files: SweepFiles) -> list[FrozenTrial]:
@@ -84,7 +89,7 @@ def strike(rng: random.Random, files: SweepFiles, drivers: list[Driver], hit: Co
     victim = rng.choice(drivers)
     kind = rng.choice(["driver", "driver", "worker", "raylet"])
     if victim.process.poll() is not None:
-        return "nobody"
+        return NOBODY
     if kind == "worker":
         kill(files.epochs()[-1][2])
         wait_for_epochs(files, drivers, 1)
