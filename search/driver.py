@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 from optuna.trial import TrialState
 from ray.tune.error import TuneError
@@ -48,16 +49,9 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         callbacks = [BudgetCallback(guard), crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
-            run = run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
-            build_tuner(sweep, options, searcher, scheduler, run).fit()
-        except TuneError as error:
-            failed = searcher.error or WorkFailedError(
-                f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
-            )
-            raise failed from error
-        except (OSError, EOFError) as error:  # EOFError: a full disk left one of Ray's files empty
-            where, why = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
-            raise WorkFailedError(f"{where}: {why}: remove the cause (a full disk?) and {_resume(sweep)}.") from error
+            with _explained(sweep, root, searcher):
+                run = run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
+                build_tuner(sweep, options, searcher, scheduler, run).fit()
         finally:
             shown.close()
         keeper.settle()
@@ -66,12 +60,30 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         cut_short = unfinished and (interrupt.requested or searcher.error is not None)
         ended = guard.ended() if unfinished and not cut_short else None
         result = conclude(sweep, study, interrupted=cut_short, ended=ended)
-    if isinstance(searcher.error, DataMissingError | ImageError):
-        reason = str(searcher.error).rstrip(".")
-        raise type(searcher.error)(f"{reason}. When that is done, {_resume(sweep)}.") from searcher.error
-    if searcher.error is not None:
-        raise searcher.error
+    _raise(sweep, searcher.error)
     return result
+
+
+@contextlib.contextmanager
+def _explained(sweep: Sweep, root: str, searcher: StudySearcher) -> Iterator[None]:
+    """Say of an error of Ray what happened and how to go on."""
+    try:
+        yield
+    except TuneError as error:
+        raise searcher.error or WorkFailedError(
+            f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
+        ) from error
+    except (OSError, EOFError) as error:  # EOFError: a full disk left one of Ray's files empty
+        where, why = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
+        raise WorkFailedError(f"{where}: {why}: remove the cause (a full disk?) and {_resume(sweep)}.") from error
+
+
+def _raise(sweep: Sweep, error: Exception | None) -> None:
+    """Raise what ended the sweep early, if anything did."""
+    if isinstance(error, DataMissingError | ImageError):
+        raise type(error)(f"{str(error).rstrip('.')}. When that is done, {_resume(sweep)}.") from error
+    if error is not None:
+        raise error
 
 
 def _say_if_exhausted(study: SweepStudy, target: int, options: Options) -> None:

@@ -13,6 +13,7 @@ expires. The locks are ``flock``; on a network file system they need its lock se
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 from collections.abc import Iterator
@@ -108,7 +109,7 @@ def driver(run_dir: Path, *, join: bool = False) -> Iterator[Driver]:
             )
         number = max(_numbers(folder), default=-1) + 1
         held = FileLock(_lock_path(folder, number))
-        held.acquire(timeout=0)
+        held.acquire(timeout=_PATIENCE_S)  # who asks whether it is held has it for a moment
     try:
         yield Driver(run_dir, number, joined=bool(others))
     finally:
@@ -129,12 +130,17 @@ def _holder(path: Path) -> str:
 
 
 def _is_held(path: Path) -> bool:
-    lock = FileLock(path)
+    """Whether its driver is alive, asked with a shared lock: two who ask at once do not take each other for it."""
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.release()
+    finally:
+        os.close(descriptor)  # and with it the lock
     return False
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from optuna.trial import TrialState
 from ray.tune.result import AUTO_RESULT_KEYS, DEBUG_METRICS, DEFAULT_EXPERIMENT_INFO_KEYS, DONE
 
@@ -63,9 +64,9 @@ def judge(result: Mapping[str, Any] | None, metrics: Sequence[str], epochs: int)
 def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
     """The finite numbers that a trainable reported, nested ones as ``a/b``, without what Ray adds to a result."""
     return {
-        key: value
+        key: value if isinstance(value, int | float) else float(value)  # numpy's become plain numbers
         for key, value in result.items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float | np.floating | np.integer)
         and not isinstance(value, bool)
         and math.isfinite(value)
         and key.partition("/")[0] not in _NO_METRICS

@@ -17,7 +17,7 @@ from pathlib import Path
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import runtime
 from search.assembly import Sweep
-from search.budget.guard import BudgetGuard
+from search.budget.guard import BudgetGuard, check_gpu_hours
 from search.conclusion import SweepResult, conclude
 from search.config import SweepConfig, load_sweep_config
 from search.config_files import SWEEP_YAML, kept_files
@@ -61,16 +61,14 @@ def run_sweep(config: SweepConfig, out: str | Path, options: Options | None = No
     """
     options = options or Options()
     sweep = Sweep(config, Path(out).absolute())
-    refuse_used_folder(sweep)
-    if sweep.screen is not None:
-        sweep.screen.check_start(config.start(sweep.space))
-    check_start_from(config, sweep.space)
+    check_new(sweep)
     with (
         new_folder(sweep.run_dir) as folder,
         driver(sweep.run_dir) as me,
         quiet_optuna(),
         runtime.ray_runtime(options.address),
     ):
+        folder.is_kept = False
         check_machines(sweep, options)
         for name, text in kept_files(config).items():
             write_text(sweep.run_dir / name, text)
@@ -145,6 +143,7 @@ def resume_sweep(
             return conclude(sweep, study, interrupted=False)
         ended = BudgetGuard(sweep.config.budget, study, spared=sweep.config.scheduler.spared).ended()
         if ended is not None:
+            study.study.set_user_attr(TARGET, target)  # a resume with a larger budget is to reach it
             return conclude(sweep, study, interrupted=False, ended=ended)
         with runtime.ray_runtime(options.address):
             check_machines(sweep, options)
@@ -169,6 +168,14 @@ def _budget_overrides(budget: Sequence[str]) -> list[str]:
         if "=" not in each:
             raise InputError(f"--budget {each}: write KEY=VALUE, for example hours=12.")
     return [f"budget.{each}" for each in budget]
+
+
+def check_new(sweep: Sweep) -> None:
+    """Check what can be checked of a new sweep before anything is made or started."""
+    refuse_used_folder(sweep)
+    if sweep.screen is not None:
+        sweep.screen.check_start(sweep.config.start(sweep.space))
+    check_start_from(sweep.config, sweep.space)
 
 
 def refuse_used_folder(sweep: Sweep) -> None:
@@ -203,10 +210,11 @@ class NewFolder:
 
     Attributes:
         is_kept:
-            Whether it holds work already, which an input that turns out wrong is no reason to remove.
+            Whether it holds work already, which an input that turns out wrong is no reason to remove; as it must be
+            taken to, until no other driver can be at work there.
     """
 
-    is_kept: bool = False
+    is_kept: bool = True
 
 
 @contextmanager
@@ -251,6 +259,7 @@ def check_machines(sweep: Sweep, options: Options) -> None:
         paths["storage_path"] = storage
     runtime.check_resources(config.resources, growing=options.address is not None)
     runtime.check_nodes(config.resources, paths)
+    check_gpu_hours(config)
     if options.trainable is None:
         runtime.check_training(config.resources, _models(sweep), config.base_hyp())
 

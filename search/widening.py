@@ -42,7 +42,7 @@ def widen(sweep: Sweep, study: SweepStudy, driver: Driver, path: Path) -> tuple[
     Raises:
         InputError: It is not the same space but for wider ranges, or the sweep does not keep a copy of its space.
     """
-    kept, new = sweep.run_dir / SPACE_YAML, load_space(path)
+    kept, new, text = sweep.run_dir / SPACE_YAML, load_space(path), path.read_text(encoding="utf-8")
     if sweep.config.space != kept.resolve():
         raise InputError(f"--widen: {sweep.run_dir}/sweep.yaml names the space {sweep.config.space}: widen it there.")
     wrong, wider = compare(sweep.space, new)
@@ -51,10 +51,11 @@ def widen(sweep: Sweep, study: SweepStudy, driver: Driver, path: Path) -> tuple[
             f"--widen {path}: {'; '.join(wrong)}: a sweep goes on with the same parameters in wider ranges alone; for "
             "anything else start a sweep of its own, which may `start_from` this one."
         )
-    if wider:
-        with driver.alone():
+    with driver.alone():
+        if wider:
             _record(study.study, new, wider)
-            write_text(kept, path.read_text(encoding="utf-8"))
+        if text != kept.read_text(encoding="utf-8"):  # defaults, gains and priors may differ without a wider range
+            write_text(kept, text)
     return wider
 
 

@@ -18,11 +18,10 @@ from search.budget.report import HOUR
 from search.checkpoints import KEPT_CHECKPOINTS
 from search.config import SweepConfig
 from search.drivers import driver
-from search.importing import check_start_from
 from search.options import Options
 from search.optuna_log import quiet_optuna
 from search.paths import is_uri
-from search.sweep import check_machines, new_folder, refuse_used_folder
+from search.sweep import check_machines, check_new, new_folder
 
 COSTLY = ("model", "image_size", "batch_size")
 """Searched settings that change what an epoch takes: only the values of trial 0 are measured."""
@@ -159,8 +158,7 @@ def dry_run(config: SweepConfig, out: str | Path, options: Options | None = None
     """
     options = options or Options()
     sweep = Sweep(config, Path(out).absolute())
-    refuse_used_folder(sweep)
-    check_start_from(config, sweep.space)
+    check_new(sweep)
     with (
         new_folder(sweep.run_dir, keep=False),
         _removed_again(config.storage_path),

@@ -35,14 +35,18 @@ _LOOK_EVERY_S = 1.0
 """So often at most is asked, while epochs are trained, what other drivers have reported."""
 
 
-def build_guard(config: SweepConfig, study: SweepStudy) -> BudgetGuard:
-    """The guard of a sweep's budget, on the Ray that runs.
+def check_gpu_hours(config: SweepConfig) -> None:
+    """Check that a budget of GPU hours can be used up, on the Ray that runs.
 
     Raises:
-        InputError: The budget counts GPU hours, and a trial takes no GPU: it would never be used up.
+        InputError: The budget counts GPU hours, and a trial takes no GPU.
     """
     if config.budget.gpu_hours is not None and not gpus_per_trial(config.resources):
         raise InputError("budget.gpu_hours: a trial takes no GPU here; set budget.hours instead.")
+
+
+def build_guard(config: SweepConfig, study: SweepStudy) -> BudgetGuard:
+    """The guard of a sweep's budget."""
     return BudgetGuard(config.budget, study, spared=config.scheduler.spared)
 
 

@@ -23,7 +23,11 @@ def with_first_objective(values: Any) -> Any:  # noqa: ANN401  whatever stands i
     Raises:
         ValueError: They are named beside the goals.
     """
-    if not isinstance(values, dict) or not isinstance(values.get("objectives"), list | tuple):
+    if (
+        not isinstance(values, dict)
+        or not isinstance(values.get("objectives"), list | tuple)
+        or not values["objectives"]
+    ):
         return values
     for name in ("metric", "mode"):
         if name in values:

@@ -52,7 +52,8 @@ def observed(
 
     Rungs are the steps at which trials ended or wait, the five most frequent and always the last. A trial counts at
     every rung that it reached, also while it trains. One that told a value without steps counts at the last rung. One
-    that diverged counts at the first, with the worst value there: it must be known to be bad.
+    that diverged, or breaks a constraint and was never trained, counts at the first, with the worst value there: it
+    must be known to be bad.
 
     Args:
         trials: Any trials of a study.
@@ -66,7 +67,7 @@ def observed(
     found = [Observed(trial, values) for trial in covered if (values := _values(trial, rungs, sign))]
     worst = min((each.values[rungs[0]] for each in found if rungs[0] in each.values), default=None)
     if worst is not None:
-        found += [Observed(trial, {rungs[0]: worst}) for trial in covered if diverged(trial)]
+        found += [Observed(trial, {rungs[0]: worst}) for trial in covered if diverged(trial) or is_infeasible(trial)]
     return sorted(_thinned(found, most), key=lambda each: each.trial.number)
 
 
@@ -99,6 +100,15 @@ def _values(trial: FrozenTrial, rungs: Sequence[int], sign: float) -> dict[int, 
 def diverged(trial: FrozenTrial) -> bool:
     """Whether the trial failed by divergence: that is its hyp's doing, other failures are the machine's."""
     return trial.state == TrialState.FAIL and trial.user_attrs.get(FAILURE_KIND) == DIVERGED
+
+
+def is_infeasible(trial: FrozenTrial) -> bool:
+    """Whether the trial ended without a value because it breaks a constraint (Optuna's, above 0)."""
+    return (
+        trial.state == TrialState.PRUNED
+        and not trial.intermediate_values
+        and any(excess > 0 for excess in trial.constraints.values())
+    )
 
 
 def _thinned(found: Sequence[Observed], most: int) -> list[Observed]:

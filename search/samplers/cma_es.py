@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import math
 import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.samplers import BaseSampler, CmaEsSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -76,6 +78,7 @@ class RungCmaEsSampler(CmaEsSampler):
             **options,
         )
         self._start = self._x0
+        self._ranges = ""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return the numbers among the parameters that all trials which stand have in common."""
@@ -86,11 +89,34 @@ class RungCmaEsSampler(CmaEsSampler):
     ) -> dict[str, Any]:
         """Return a draw from the distribution, which is updated first if a generation is whole."""
         self._raise_error_if_multi_objective(study)
+        ordered = _as_ordered(study)
+        self._ranges = _digest(search_space)
         # A space that was extended since may hold what the start does not: then the middle.
-        start = self._start or {}
+        start = self._restart(ordered) or self._start or {}
         known = all(name in start and contains(space, start[name]) for name, space in search_space.items())
-        self._x0 = self._start if known else None
-        return super().sample_relative(_as_ordered(study), trial, search_space)
+        self._x0 = {name: start[name] for name in search_space} if known else None
+        return super().sample_relative(ordered, trial, search_space)
+
+    def _restart(self, study: Study) -> Mapping[str, Any] | None:
+        """Where a new distribution begins when the ranges have become others: at the best trial so far."""
+        trials = study.get_trials(deepcopy=False)
+        names = {name for trial in trials for name in trial.system_attrs}
+        any_state = super()._attr_key_optimizer
+        states = {name for name in names if name.startswith(any_state)}
+        if not states or any(name.startswith(self._attr_key_optimizer) for name in states):
+            return None
+        pick = max if study.direction == StudyDirection.MAXIMIZE else min
+        return pick(trials, key=lambda trial: trial.values[0]).params
+
+    # Its state is in parts of the ranges, so it means nothing in others: each set of ranges has keys of its own.
+
+    @property
+    def _attr_key_generation(self) -> str:
+        return f"{super()._attr_key_generation}:{self._ranges}"
+
+    @property
+    def _attr_key_optimizer(self) -> str:
+        return f"{super()._attr_key_optimizer}:{self._ranges}"
 
     def _restore_optimizer(self, completed_trials: list[FrozenTrial]) -> CMA | None:
         """Return the newest stored state, read without executing what it might name.
@@ -103,6 +129,11 @@ class RungCmaEsSampler(CmaEsSampler):
                 stored: CMA = _load(self._concat_optimizer_attrs(parts), trial.number)
                 return stored
         return None
+
+
+def _digest(space: Mapping[str, BaseDistribution]) -> str:
+    text = json.dumps({name: distribution_to_json(space[name]) for name in sorted(space)})
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 class _StateUnpickler(pickle.Unpickler):

@@ -10,8 +10,12 @@ from optuna.samplers import BaseSampler, GPSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.samplers._observed import is_infeasible
 from search.samplers._population import as_complete, ranked, stands
 from search.samplers.views import StudyView
+
+_MOST_REFUSED = 30
+"""Newest trials that break a constraint which are fitted."""
 
 
 class RungGPSampler(GPSampler):
@@ -62,7 +66,23 @@ class RungGPSampler(GPSampler):
         covered = [t for t in trials if stands(t) and search_space.keys() <= t.params.keys()]
         pending = [t for t in trials if t.state == TrialState.RUNNING and not stands(t)]
         fitted = _comparable(covered, self._n_startup_trials, self._max_trials, maximize=maximize)
-        return super().sample_relative(StudyView(study, [*fitted, *pending]), trial, search_space)
+        refused = [t for t in trials if is_infeasible(t) and search_space.keys() <= t.params.keys()]
+        fitted += _as_worst(refused[-_MOST_REFUSED:], fitted, maximize=maximize)
+        return super().sample_relative(StudyView(study, [*_alike(fitted), *pending]), trial, search_space)
+
+
+def _alike(copies: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Take constraints away where not all trials have them, as imported ones may not: Optuna models all or none."""
+    if len({len(trial.constraints) for trial in copies}) > 1:
+        for trial in copies:
+            trial.system_attrs = {}
+    return copies
+
+
+def _as_worst(refused: Sequence[FrozenTrial], fitted: Sequence[FrozenTrial], *, maximize: bool) -> list[FrozenTrial]:
+    """Return trials that break a constraint with the worst value of those that were trained."""
+    values = [trial.values[0] for trial in fitted]
+    return [as_complete(t, min(values) if maximize else max(values)) for t in refused] if values else []
 
 
 def _comparable(trials: Sequence[FrozenTrial], n: int, most: int, *, maximize: bool) -> list[FrozenTrial]:

@@ -61,8 +61,9 @@ class TPEOptions(MemberOptions):
 
     max_trials: int = Field(default=300, ge=1)
     """Most trials that are modelled, 266 at least: the best 25 and a fixed sample of all others; see decision 25."""
-    paused_as: PausedAs = "running"
-    """What trials that wait at a rung are to it: ``running``, which it keeps away from, or ``pruned`` there."""
+    paused_as: PausedAs = "pruned"
+    """What trials that wait at a rung are to it: ``pruned`` there, or ``running``, which it only keeps away from.
+    Most of a sweep that pauses waits, so as ``running`` it would stay random for long (docs/search-benchmark.md)."""
 
     def build(self, setting: Setting) -> BaseSampler:
         """Return TPE."""

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.samplers._genes import contains
 from search.samplers.keys import STAGE_KEY
 from search.samplers.stages import Stage, mark, next_stage, start_of
+from trainable.failures import FAILURE_KIND
 
 
 class StagedSampler(BaseSampler):
@@ -186,4 +187,6 @@ class _Agreeing:
 def _failed(trial: FrozenTrial) -> FrozenTrial:
     shown = copy.copy(trial)
     shown.state, shown.values = TrialState.FAIL, None
+    if FAILURE_KIND in trial.user_attrs:  # what diverged elsewhere says nothing of where this stage starts
+        shown.user_attrs = {name: value for name, value in trial.user_attrs.items() if name != FAILURE_KIND}
     return shown

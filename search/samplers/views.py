@@ -119,8 +119,11 @@ class SharedView:
 
 
 def _is_filtered(study: Study) -> bool:
-    """Whether somebody else chose what is seen of a study, as Hyperband's pruner does: then that stands."""
-    return type(study) is not Study
+    """Whether somebody else chose what is seen of a study, as Hyperband's pruner does: then that stands.
+
+    A study before another storage, such as that of a stage, is seen through its storage.
+    """
+    return type(study)._get_trials is not Study._get_trials  # noqa: SLF001  what Optuna's filter overrides, too
 
 
 class ViewSampler(BaseSampler):

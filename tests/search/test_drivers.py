@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -130,3 +131,13 @@ def test_other_files_in_the_folder_are_no_drivers(tmp_path: Path) -> None:
     (tmp_path / DRIVERS).mkdir()
     (tmp_path / DRIVERS / "note.lock").touch()
     assert live_drivers(tmp_path) == frozenset()
+
+
+def test_who_asks_is_not_taken_for_the_driver_nor_in_the_way_of_one(tmp_path: Path) -> None:
+    with driver(tmp_path):
+        pass
+    with (tmp_path / DRIVERS / "000.lock").open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH | fcntl.LOCK_NB)  # as another process does that asks at this moment
+        assert live_drivers(tmp_path) == frozenset()
+        with driver(tmp_path) as second:
+            assert live_drivers(tmp_path) == {second.number} == {1}

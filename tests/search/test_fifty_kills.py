@@ -45,8 +45,9 @@ def test_nothing_is_lost_but_the_epoch_in_progress(files: SweepFiles, start: Cal
     files.switch("sleep", "0")
     code, result = (last := start("resume")).finish(timeout=900)
     assert code == 0, last.errors()
-    assert set(result["states"]) <= {"COMPLETE", "PRUNED"}
     found = known(files)
+    assert {t.number: t.user_attrs for t in found if t.state == TrialState.FAIL} == {}
+    assert set(result["states"]) <= {"COMPLETE", "PRUNED"}
     assert [t.number for t in found] == list(range(TRIALS))
     assert all(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in found)
     lost = repeated(files)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 from optuna.trial import TrialState
 
 from search.keys import BEST, LAST
@@ -38,3 +39,12 @@ def test_epochs_that_are_trained_again_are_charged_and_change_nothing_else(files
     last = study.trial(0).user_attrs[LAST]
     assert (last["epoch"], last["epochs_run"], last["gpu_memory_peak"]) == (4, 6, 4)
     assert study.trial(0).user_attrs[BEST]["epoch"] == 4
+
+
+def test_numbers_of_numpy_are_numbers(files: SweepFiles) -> None:
+    searcher, study = build(files, train={"epochs": 2})
+    searcher.suggest("a")
+    searcher.on_trial_result("a", {**step(1, 0.2), "fitness": np.float32(0.25), "boxes": np.int64(7)})
+    trial = study.trial(0)
+    assert trial.intermediate_values == {1: 0.25}
+    assert trial.user_attrs[LAST]["metrics"]["boxes"] == 7

@@ -16,6 +16,10 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from data_prep.errors import InputError, WorkFailedError
+from search.assembly import Sweep
+from search.config import load_sweep_config
+from search.drivers import driver
+from search.keys import TARGET
 from search.results import read_run
 from search.status import sweep_status
 from search.sweep import Options, SweepResult, resume_sweep, run_sweep
@@ -223,3 +227,20 @@ def test_a_grid_ends_the_sweep_when_all_its_points_were_tried(files: SweepFiles)
     status = sweep_status(files.run)
     assert (status.planned, status.finished) == (5, True)
     assert [(row["sampler"], row["trials"]) for row in status.yield_rows()] == [("default", 1), ("grid", 4)]
+
+
+def test_who_comes_second_leaves_the_folder_of_the_first_alone(files: SweepFiles) -> None:
+    with driver(files.run):  # it has just begun: there is no sweep.yaml yet
+        before = listing(files.run)
+        with pytest.raises(InputError, match="is in use"):
+            run(files, trials=1, train={"epochs": 1})
+        assert listing(files.run) == before
+
+
+def test_more_trials_are_kept_where_the_budget_is_spent(files: SweepFiles) -> None:
+    result = run(files, trials=2, train={"epochs": 1}, scheduler={"type": "none"}, budget={"epochs": 1})
+    assert result.ended is not None
+    assert resume_sweep(files.run, trials=5).ended is not None
+    with driver(files.run) as me:
+        kept = Sweep(load_sweep_config(files.run / "sweep.yaml"), files.run).open(me, new=False)
+        assert kept.study.user_attrs[TARGET] == 7

@@ -123,6 +123,9 @@ def test_the_study_records_it_and_both_copies_are_the_new_ones(files: SweepFiles
         assert entry["at"].endswith("+00:00")
     assert (files.run / "space.yaml").read_text() == (files.folder / "wider.yaml").read_text()
     assert widened(files) == ()  # it is that wide already
+    other = WIDER | {"momentum": WIDER["momentum"] | {"default": 0.5}}
+    assert widened(files, other) == ()
+    assert (files.run / "space.yaml").read_text() == (files.folder / "wider.yaml").read_text()
     assert widened(files, WIDER | {"momentum": {"low": 0.05, "high": 0.98}}) == (
         "momentum: 0.1 to 0.98 -> 0.05 to 0.98",
     )

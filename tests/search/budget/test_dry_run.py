@@ -42,9 +42,14 @@ def test_nothing_is_left_and_two_epochs_were_trained_in_each_slot(files: SweepFi
 
 
 def test_it_checks_what_a_start_checks(files: SweepFiles) -> None:
-    with pytest.raises(InputError, match="resources: a trial takes 99 CPUs"):
-        estimated(files, resources={"cpus": 99})
-    assert not files.run.exists()
+    for wrong, words in (
+        ({"resources": {"cpus": 99}}, "resources: a trial takes 99 CPUs"),
+        ({"constraints": {"weights_megabytes": {"max": 1}}}, "break a constraint"),
+        ({"budget": {"gpu_hours": 1}}, r"budget\.gpu_hours: a trial takes no GPU"),
+    ):
+        with pytest.raises(InputError, match=words):
+            estimated(files, **wrong)
+        assert not files.run.exists()
     files.run.mkdir()
     (files.run / "notes.txt").write_text("mine")
     assert estimated(files, trials=1, train={"epochs": 1}).slots == 1

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from data_prep.errors import InputError
 from search.samplers import AUTHOR_KEY, PAUSED_KEY, PortfolioSampler, TrialSeededSampler
-from search.samplers.cma_es import RungCmaEsSampler
+from search.samplers.cma_es import RungCmaEsSampler, _digest
 from tests.search.samplers.studies import study_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -37,7 +37,8 @@ def _value(params: dict[str, Any]) -> float:
 
 
 def _generation(trial: optuna.trial.FrozenTrial) -> int:
-    return int(trial.system_attrs.get("cma:generation", -1))
+    found = [value for name, value in trial.system_attrs.items() if name.startswith("cma:generation")]
+    return int(found[0]) if found else -1
 
 
 def _mean_error(study: optuna.Study, last: int) -> float:
@@ -119,7 +120,23 @@ def test_a_state_that_names_anything_else_is_refused_and_not_run(tmp_path: Path)
     study = study_of(sampler=_sampler())
     study.tell(study.ask(SPACE), 0.0)
     stored = study.get_trials(deepcopy=False)[0]
-    stored.system_attrs["cma:optimizer:0"] = pickle.dumps(_Evil(tmp_path / "owned")).hex()
+    stored.system_attrs[f"cma:optimizer:{_digest(SPACE)}:0"] = pickle.dumps(_Evil(tmp_path / "owned")).hex()
     with pytest.raises(InputError, match=r"trial 0 cannot be used \(it names .*system"):
         study.ask(SPACE)
     assert not (tmp_path / "owned").exists()
+
+
+def test_in_other_ranges_it_begins_anew_at_the_best_trial() -> None:
+    def wide(trial: optuna.trial.FrozenTrial) -> optuna.trial.FrozenTrial:
+        trial.distributions = dict.fromkeys(SPACE, FloatDistribution(-4, 5))
+        return trial
+
+    study = study_of(sampler=_sampler())
+    for _ in range(60):
+        trial = study.ask(SPACE)
+        study.tell(trial, -sum((trial.params[name] - 0.9) ** 2 for name in SPACE))
+    wider = study_of(*map(wide, study.trials), sampler=_sampler())
+    drawn = [wider.ask(dict.fromkeys(SPACE, FloatDistribution(-4, 5))).params for _ in range(20)]
+    middle = np.mean([[params[name] for name in SPACE] for params in drawn], axis=0)
+    assert np.abs(middle - [study.best_params[name] for name in SPACE]).max() < 1.2  # the old state: 4
+    assert any(min(params.values()) < 0 for params in drawn)

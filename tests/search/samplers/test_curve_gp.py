@@ -108,6 +108,20 @@ def test_values_that_are_no_numbers_are_no_values() -> None:
     assert observed([trial], SPACE, 100, maximize=True) == []
 
 
+def test_what_breaks_a_constraint_is_known_to_be_bad() -> None:
+    trials = _short(16)
+    refused = [finished({"x": 0.8, "y": y}, SPACE, state=TrialState.PRUNED) for y in (0.1, 0.2, 0.3)]
+    for trial in refused:
+        trial.set_constraint("size", 1.0)
+    allowed = finished({"x": 0.8, "y": 0.2}, SPACE, state=TrialState.PRUNED)
+    study = study_of(*trials, *refused, allowed)
+    found = {each.trial.number: dict(each.values) for each in observed(study.trials, SPACE, 150, maximize=True)}
+    worst = min(trial.intermediate_values[3] for trial in trials)
+    assert [found.get(number) for number in range(16, 20)] == [{3: worst}] * 3 + [None]
+    params = _asked(study)
+    assert abs(params["x"] - 0.8) + abs(params["y"] - 0.2) > 0.2
+
+
 @pytest.mark.parametrize("option", ["n_startup_trials", "max_values", "iterations"])
 def test_numbers_below_one_are_refused(option: str) -> None:
     with pytest.raises(InputError, match=option):

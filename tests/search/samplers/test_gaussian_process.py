@@ -88,3 +88,18 @@ def test_it_finds_a_maximum() -> None:
         study.tell(trial, -((trial.params["x"] - 0.3) ** 2))
     assert abs(study.best_params["x"] - 0.3) < 0.02
     assert study.trials[-1].state == optuna.trial.TrialState.COMPLETE
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("known", [4, 2])
+def test_what_breaks_a_constraint_has_the_worst_value(direction: str, known: int) -> None:
+    trials = [_trial(x, {3: 0.1 + x}) for x in (0.1, 0.2, 0.3, 0.4)]
+    refused = [finished({"x": 0.9}, SPACE, state=TrialState.PRUNED) for _ in range(2)]
+    for trial, excess in zip((*trials[:known], *refused), (*[-1.0] * known, 0.5, -1.0), strict=True):
+        trial.set_constraint("size", excess)  # of the others it is not known: they were imported
+    sampler = _spy()
+    study_of(*trials, *refused, sampler=sampler, direction=direction).ask(SPACE)
+    ((fitted, _),) = sampler.seen
+    assert fitted[:4] == [(number, pytest.approx(0.2 + number / 10)) for number in range(4)]
+    assert fitted[4:] == [(4, pytest.approx(0.5 if direction == "minimize" else 0.2))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,16 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.parameters import suggest
 from search.samplers import PAUSED_KEY, STAGE_KEY, StagedSampler, build_sampler
+from search.samplers._bounded import BoundedView
+from search.samplers._observed import diverged
+from search.samplers.staged import _Agreeing, _View
 from search.samplers.stages import Stage, held_up_by, next_stage, stage_name
+from search.samplers.views import SharedView
 from search.space import Space
+from trainable.failures import DIVERGED, FAILURE_KIND
 
+UNIT_X: dict[str, BaseDistribution] = {"x": FloatDistribution(0.0, 1.0)}
+UNIT = UNIT_X | {"y": FloatDistribution(0.0, 1.0)}
 SPACE = Space.model_validate(
     {
         "parameters": {
@@ -268,3 +276,29 @@ def test_what_still_waits_from_another_stage_is_shown_as_failed_too() -> None:
     _ask(study)
     assert log[-1] == {0: TrialState.COMPLETE, **dict.fromkeys(range(1, 6), TrialState.FAIL), 6: TrialState.RUNNING}
     assert study.get_trials()[5].state == TrialState.RUNNING
+
+
+def test_what_diverged_elsewhere_did_not_diverge_where_a_stage_starts() -> None:
+    trials = [
+        optuna.create_trial(params={"x": x, "y": 0.5}, distributions=UNIT, state=TrialState.FAIL) for x in (0.1, 0.5)
+    ]
+    for trial in trials:
+        trial.set_user_attr(FAILURE_KIND, DIVERGED)
+    study = optuna.create_study()
+    study.add_trials(trials)
+    held = _Agreeing(study._storage, {"x": 0.5})
+    assert [diverged(trial) for trial in held.get_all_trials(study._study_id)] == [False, True]
+    assert all(diverged(trial) for trial in study.trials)
+
+
+def test_a_stage_is_seen_through_the_views_of_its_members() -> None:
+    study = optuna.create_study()
+    for x in (0.1, 0.5, 0.5):
+        trial = optuna.create_trial(
+            params={"x": x}, distributions=UNIT_X, state=TrialState.RUNNING, intermediate_values={1: x}
+        )
+        trial.set_user_attr(PAUSED_KEY, 1)
+        study.add_trial(trial)
+    staged = _View(study, _Agreeing(study._storage, {"x": 0.5}))
+    seen = SharedView(functools.partial(BoundedView, bound=300, paused="pruned")).sample(staged)
+    assert [(t.number, t.state) for t in seen.get_trials()] == [(1, TrialState.PRUNED), (2, TrialState.PRUNED)]
