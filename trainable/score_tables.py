@@ -86,8 +86,7 @@ def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         table = pd.read_csv(
             path,
-            usecols=list(columns),
-            index_col=False,  # else a comma at the end of every line would move all columns by one
+            usecols=list(columns),  # also keeps a comma at the end of every line from moving all columns by one
             dtype=dict.fromkeys((IMAGE, LABEL), "category"),
             keep_default_na=False,  # a class may be called `NA`
             na_values={column: [""] for column in numbers},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_a_wrong_cell_is_named_by_line_and_column(write: Write, cells: str, line
     path = write(f"{PREDICTED}\nb,cow,0.5,0,1,0,1\n{cells}\nc,cow,0.5,0,1,0,1\nd,cow,-,-,-,-,-\n")
 
     assert f", line {line}: {said}" in refused(read_predictions, path)
+
+
+def test_a_wrong_cell_far_down_is_named_without_a_warning(write: Write) -> None:
+    path = write(f"{HEAD}\n" + "a,cow,0.125,0.25,0.125,0.25\n" * 100_000 + "a,cow,0,1,0,x\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "line 100002: `YMax` is 'x'" in refused(read_answers, path)
 
 
 def test_true_and_false_alone_are_no_numbers(write: Write) -> None:
