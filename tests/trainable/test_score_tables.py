@@ -65,10 +65,10 @@ def test_a_wrong_cell_is_named_by_line_and_column(write: Write, cells: str, line
 
 
 def test_a_wrong_cell_far_down_is_named_without_a_warning(write: Write) -> None:
-    path = write(f"{HEAD}\n" + "a,cow,0.125,0.25,0.125,0.25\n" * 100_000 + "a,cow,0,1,0,x\n")
+    path = write(f"{HEAD}\n" + "a,cow,0.125,0.25,0.125,0.25\n" * 150_000 + "a,cow,0,1,0,x\n")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "line 100002: `YMax` is 'x'" in refused(read_answers, path)
+        assert "line 150002: `YMax` is 'x'" in refused(read_answers, path)
 
 
 def test_true_and_false_alone_are_no_numbers(write: Write) -> None:
