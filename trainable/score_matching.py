@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-_PAIRS = 1 << 20  # compared at a time: about 100 MB, however many boxes one image has
+_PAIRS = 1 << 16  # compared at a time, which is what caches hold, however many boxes one image has
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,6 +28,13 @@ class GroupedBoxes:
 
     group: Ints
     corners: Floats
+
+    @cached_property
+    def areas(self) -> Floats:
+        """Shape (n,)."""
+        x1, y1, x2, y2 = self.corners.T
+        areas: Floats = (x2 - x1) * (y2 - y1)
+        return areas
 
 
 def right_predictions(predictions: GroupedBoxes, answers: GroupedBoxes, iou: float) -> npt.NDArray[np.bool_]:
@@ -53,7 +61,7 @@ def _wanted_answers(predictions: GroupedBoxes, answers: GroupedBoxes) -> tuple[I
     has_answers = np.searchsorted(answers.group, predictions.group, side="right") > wanted
     wanted, overlap = np.where(has_answers, wanted, -1), np.zeros(len(wanted))
     for prediction, answer in _neighbours(predictions, answers):
-        met, other, shared = _overlapping(predictions.corners, answers.corners, prediction, answer)
+        met, other, shared = _overlapping(predictions, answers, prediction, answer)
         if not len(met):
             continue
         starts = np.flatnonzero(np.diff(met, prepend=-1))
@@ -97,15 +105,11 @@ def _portions(count: Ints) -> Iterator[slice]:
         start = stop
 
 
-def _overlapping(ours: Floats, theirs: Floats, one: Ints, other: Ints) -> tuple[Ints, Ints, Floats]:
+def _overlapping(predictions: GroupedBoxes, answers: GroupedBoxes, one: Ints, other: Ints) -> tuple[Ints, Ints, Floats]:
     """The pairs that do overlap, with their IoU to the last bit as ``map-boxes`` has it."""
+    ours, theirs = predictions.corners, answers.corners
     width = np.minimum(ours[one, 2], theirs[other, 2]) - np.maximum(ours[one, 0], theirs[other, 0])
     height = np.minimum(ours[one, 3], theirs[other, 3]) - np.maximum(ours[one, 1], theirs[other, 1])
     meet = (width > 0) & (height > 0)
     one, other, shared = one[meet], other[meet], (width * height)[meet]
-    return one, other, shared / (_areas(ours)[one] + _areas(theirs)[other] - shared)
-
-
-def _areas(corners: Floats) -> Floats:
-    areas: Floats = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    return areas
+    return one, other, shared / (predictions.areas[one] + answers.areas[other] - shared)
