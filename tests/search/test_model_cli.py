@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.model_display import score_remarks, score_table
 from tests.search.command_line import Cli, assert_refused, only_json, snapshot
-from tests.search.screen import Screen
-from trainable.score import ClassScore, Score
 
 ANSWERS = """ImageID,LabelName,XMin,XMax,YMin,YMax
 a.jpg,cow,0.1,0.3,0.1,0.3
@@ -86,24 +83,3 @@ def test_an_empty_prediction_file_has_0(cli: Cli, files: tuple[Path, Path]) -> N
     files[1].write_text(PREDICTIONS.splitlines()[0])
 
     assert only_json(cli("score", *files, "--json").out) == {"map": 0.0, "per_class": {"cow": 0.0, "pig": 0.0}}
-
-
-def test_remarks_name_files_and_classes() -> None:
-    screen = Screen(width=40)
-    unknown = {f"[red]{number}\x1b": 1 for number in range(7)}
-    found = Score(0.75, {"cow": ClassScore(0.5, 2, 3, 1)}, 0, unknown, (4, 5), ordered=False)
-    score_remarks(screen.console, found, Path("answer.csv"), Path("prediction.csv"))
-
-    assert screen.text.count("\n") == 4
-    assert r"of classes without an answer in answer.csv: 7 ('[red]0\x1b', '[red]1\x1b'" in screen.text
-    assert r"'[red]4\x1b', ..)" in screen.text
-    assert "without width or height in answer.csv, which nothing meets: 4" in screen.text
-    assert "without width or height in prediction.csv, which nothing meets: 5" in screen.text
-    assert "prediction.csv is not sorted" in screen.text
-
-
-def test_class_names_are_text_in_the_table() -> None:
-    screen = Screen()
-    score_table(screen.console, Score(0.5, {"[red]\x1b": ClassScore(0.5, 2, 3, 1)}, 0, {}, (0, 0), ordered=True))
-
-    assert r"[red]\x1b" in screen.text

@@ -24,7 +24,6 @@ from tests.trainable.score_cases import (
     random_case,
     table,
 )
-from trainable import score_matching
 from trainable.score import score, score_files
 
 
@@ -67,13 +66,6 @@ def test_thousands_of_random_tables_equal_map_boxes() -> None:
 
     assert sum(mean == 0 for mean in means) > 50
     assert sum(0 < mean < 1 for mean in means) > 500
-
-
-def test_boxes_compared_in_many_portions_equal_map_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score_matching, "_PAIRS", 7)
-    rng = np.random.default_rng(5)
-    for _ in range(30):
-        scored(random_case(rng, most=40))
 
 
 places = st.sampled_from([0.0, 0.1, 0.2, 0.25, 0.5, 0.75, 1.0])
