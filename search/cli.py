@@ -19,6 +19,7 @@ from rich.console import Console
 from data_prep.errors import HypsweepError, StoppedError
 from search.data_cli import add_data_commands
 from search.known.use import As
+from search.model_cli import add_model_commands
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -34,6 +35,7 @@ app = typer.Typer(
 
 Address = Annotated[str | None, typer.Option(help="Ray cluster to run on, host:port or `auto`; a local Ray if absent.")]
 Run = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def _show_version(asked: bool) -> None:
@@ -126,9 +128,7 @@ def resume(
 
 
 @app.command()
-def status(
-    run: Run, as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False
-) -> None:
+def status(run: Run, as_json: Json = False) -> None:
     """Show the trials of a sweep and the best so far; its driver may be at work."""
     from search.display import status_table
     from search.status import sweep_status
@@ -156,7 +156,7 @@ def export(
     run: Run,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; best_hyp.yaml if absent.")] = None,
     trial: Annotated[int | None, typer.Option(help="Number of the trial; the best if absent.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the best hyp, or a chosen one, as a YAML for `yolov5 train --hyp`."""
     from search.results import export_best
@@ -185,7 +185,7 @@ def import_(
         As, typer.Option("--as", help="`enqueue`: try them anew; `results`: finished trials of the same data.")
     ] = As.ENQUEUE,
     clip: Annotated[bool, typer.Option("--clip", help="Move values outside the space to its bounds.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Bring configs that are known from elsewhere into a sweep that is not running."""
     from search.display import import_summary
@@ -224,6 +224,9 @@ def promote(
     promotion_summary(console, run_promotion(run, chosen))
 
 
+add_model_commands(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: runs the command; a wrong input ends with 2, failed work with 1, each in one sentence.
 
@@ -248,10 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _end(error, error.format_message(), error.exit_code, debug=False)
     except click.UsageError as error:
         _end(error, f"error: {_usage(error)}", error.exit_code, debug=debug)
-    except StoppedError as error:
-        _end(error, str(error), error.exit_code, debug=debug)
-    except click.Abort as error:  # what click makes of Ctrl-C
-        _end(error, "stopped.", StoppedError.exit_code, debug=debug)
+    except (StoppedError, click.Abort) as error:  # the second is what click makes of Ctrl-C
+        _end(error, str(error) or "stopped.", StoppedError.exit_code, debug=debug)
     except HypsweepError as error:
         _end(error, f"error: {error}", error.exit_code, debug=debug)
     # Whatever else happens is a fault of hypsweep or of the machine; a traceback is no message for its user.

@@ -40,6 +40,7 @@ COMMANDS = (
     "export",
     "import",
     "promote",
+    "score",
 )
 
 
