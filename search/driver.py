@@ -49,7 +49,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         keeper.settle()
         try:
             run = run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
-            build_tuner(sweep, options, searcher, scheduler, run).fit()
+            build_tuner(sweep.config, options, searcher, scheduler, run).fit()
         except TuneError as error:
             failed = searcher.error or WorkFailedError(
                 f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
