@@ -140,8 +140,8 @@ def conclude(ledger: Ledger, study: optuna.Study, root: str, run_dir: Path, swep
     found, decision = confirmation(ledger, study, run_dir, swept_on), ledger.decision()
     if decision is not None:
         found = Confirmation(**{**vars(found), "checkpoint": winners_checkpoint(root, ledger)})
-    write_text(run_dir / FOLDER / RESULTS, trainings_table(ledger).to_csv(index=False))
     ledger.write(result=found.as_dict())
+    write_text(run_dir / FOLDER / RESULTS, trainings_table(ledger).to_csv(index=False))
     return found
 
 
