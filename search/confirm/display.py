@@ -55,9 +55,9 @@ def _word(found: Confirmation, row: Row) -> str:
     if row.lost:
         return f"lost {row.lost}"
     if row.trial == found.trial:
-        return str(found.verdict)
+        return "kept" if row.trial == START else str(found.verdict)
     if row.upper is not None and row.upper < found.smallest_gain:
-        return "no better"
+        return "no gain"
     return ""
 
 

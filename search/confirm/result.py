@@ -10,11 +10,11 @@ from typing import Any
 import optuna
 import pandas as pd
 
+from search import checkpoints
 from search.confirm.ledger import FOLDER, JSON, Ledger
 from search.confirm.plan import TRAIN
 from search.confirm.ranks import RankCorrelation, rung_to_final, sweep_to_confirmed
 from search.confirm.verdict import Decision, Verdict
-from search.confirm.weights import winners_checkpoint
 from search.paths import write_text
 from search.samplers.keys import START
 
@@ -139,7 +139,7 @@ def conclude(ledger: Ledger, study: optuna.Study, root: str, run_dir: Path, swep
     """
     found, decision = confirmation(ledger, study, run_dir, swept_on), ledger.decision()
     if decision is not None:
-        found = Confirmation(**{**vars(found), "checkpoint": winners_checkpoint(root, ledger)})
+        found = Confirmation(**{**vars(found), "checkpoint": _checkpoint(root, ledger)})
     ledger.write(result=found.as_dict())
     write_text(run_dir / FOLDER / RESULTS, trainings_table(ledger).to_csv(index=False))
     return found
@@ -221,3 +221,12 @@ def _failures(ledger: Ledger) -> tuple[str, ...]:
         for each in ledger.trainings
         if each.failure is not None
     )
+
+
+def _checkpoint(root: str, ledger: Ledger) -> str | None:
+    """Path or URI of the winner's checkpoint with the first seed, after its last epoch; None where there is none."""
+    decision = ledger.decision()
+    if decision is None or decision.trial is None:
+        return None
+    found = checkpoints.newest_checkpoint(root, ledger.plan.number(decision.trial, 0), below=ledger.plan.epochs + 1)
+    return found.path if found and found.epoch == ledger.plan.epochs else None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
 
-from search import checkpoints
 from search.confirm.ledger import Ledger
 from search.keeper import discard_quietly
 
@@ -48,12 +47,3 @@ class ConfirmKeeper(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Ray pickles its callbacks; a ledger stays in the driver
-
-
-def winners_checkpoint(root: str, ledger: Ledger) -> str | None:
-    """Path or URI of the winner's checkpoint with the first seed, after its last epoch; None where there is none."""
-    decision = ledger.decision()
-    if decision is None or decision.trial is None:
-        return None
-    found = checkpoints.newest_checkpoint(root, ledger.plan.number(decision.trial, 0), below=ledger.plan.epochs + 1)
-    return found.path if found and found.epoch == ledger.plan.epochs else None

@@ -35,9 +35,7 @@ def test_a_winner_is_shown_and_what_finishes_it(files: SweepFiles, cli: Cli) -> 
     found = cli("confirm", confirmed(files, {0: 0.2, 1: 0.3, 2: 0.25}).run)
     assert found.code == 0
     lines = found.out.splitlines()
-    assert any(
-        line.split()[:4] == ["1", "0.7000", "2", "0.2999"] and line.rstrip().endswith("promote") for line in lines
-    )
+    assert any(line.split()[:4] == ["1", "0.7000", "2", "0.3000"] and "promote" in line for line in lines)
     assert lines[-2].startswith("promote: trial 1 after 2 seeds: +0.09")
     assert lines[-1] == f"finish it: hypsweep promote {files.run}"
     assert "rank correlation sweep (one seed) -> confirmed on train: 1.00 (n = 3)" in lines
@@ -98,3 +96,22 @@ def test_promote_refuses_what_is_undecided(files: SweepFiles, cli: Cli, shapes: 
     assert found.code == 1
     assert f"add seeds with `hypsweep confirm {files.run} --max-seeds 12`" in found.err
     assert not (files.run / "promoted").exists()
+
+
+def test_the_report_has_a_section_of_it(files: SweepFiles, cli: Cli) -> None:
+    cli("report", confirmed(files, {0: 0.2, 1: 0.3, 2: 0.25}).run)
+    page = (files.run / "report.html").read_text()
+    assert "promote: trial 1 after 2 seeds" in page
+    assert "interval of the gain" in page
+
+
+def test_the_report_of_a_sweep_without_one_has_none(files: SweepFiles, cli: Cli) -> None:
+    cli("report", swept(files, [0.5, 0.7]).run)
+    assert "interval of the gain" not in (files.run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("mean", [0.2, None])
+def test_the_table_fits_a_terminal_of_80_columns(files: SweepFiles, cli: Cli, mean: float | None) -> None:
+    found = cli("confirm", confirmed(files, {0: 0.2, 1: 0.2, 2: mean}, noise=0.01).run)
+    assert "…" not in found.out
+    assert max(len(line) for line in found.out.splitlines() if "rank" not in line and "hypsweep" not in line) <= 80

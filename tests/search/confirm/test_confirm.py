@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from data_prep.errors import InputError, WorkFailedError
+from data_prep.errors import InputError, StoppedError, WorkFailedError
 from search.confirm.options import ConfirmOptions
 from search.confirm.result import Confirmation
 from search.confirm.run import confirm
@@ -162,3 +163,30 @@ def test_a_metric_that_is_not_reported_ends_it_at_once(files: SweepFiles) -> Non
     swept(files, [0.5, 0.9], trials=2)
     with pytest.raises(InputError, match="metric: a trial reports no `map75`: choose one of"):
         run(files, metric="map75")
+
+
+class Trip(io.StringIO):
+    """A terminal at which the user presses Ctrl-C once a training is amid its epochs."""
+
+    pressed = False
+
+    def write(self, text: str) -> int:
+        if "epoch 2/" in text and not self.pressed:
+            self.pressed = True
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+def test_ctrl_c_winds_down_and_the_same_command_goes_on(files: SweepFiles) -> None:
+    narrow(files, 0.3, 0.95)
+    swept(files, [0.5, 0.9], trials=2)
+    text = Trip()
+    with pytest.raises(StoppedError, match=f"the confirmation was stopped; go on with `hypsweep confirm {files.run}`"):
+        run(files, text, max_seeds=2)
+    assert "Winding down to the last checkpoints" in text.getvalue()
+    before = files.epochs()
+    assert len(before) < 2 * 2 * EPOCHS
+    assert [row.seeds for row in run(files, max_seeds=2).rows] == [2, 2]
+    again = {(number, epoch) for number, epoch, _ in files.epochs()[len(before) :]}
+    twice = again & {(number, epoch) for number, epoch, _ in before}
+    assert all(epoch > 1 for _, epoch in twice)  # at most the epochs whose checkpoint was not whole yet
