@@ -93,18 +93,18 @@ class Ledger:
         if not path.exists():
             return None
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                path,
-                ConfirmPlan.from_dict(values["plan"]),
-                Rule(**values["rule"]),
-                tuple(values["looks"]),
-                tuple(Training(**each) for each in values["trainings"]),
-            )
+            return cls._from_dict(path, json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{path} is no confirmation that this version can read: begin another one with --anew."
+                f"{path} is no confirmation that this version can read: move it away to begin another one."
             ) from error
+
+    @classmethod
+    def _from_dict(cls, path: Path, values: dict[str, Any]) -> Ledger:
+        if values["format"] != _FORMAT:
+            raise ValueError(values["format"])
+        plan, rule = ConfirmPlan.from_dict(values["plan"]), Rule(**values["rule"])
+        return cls(path, plan, rule, tuple(values["looks"]), tuple(Training(**each) for each in values["trainings"]))
 
     def write(self, **more: Any) -> None:  # noqa: ANN401  whatever JSON can hold
         """Write it, with what else a reader of the file shall find there."""

@@ -108,8 +108,8 @@ def test_without_a_candidate_there_is_nothing_to_train(tmp_path: Path) -> None:
     assert book.next_training(()) is None
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"plan": {"hyps": []}}', "[]"])
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 1, "plan": {"hyps": []}}', '{"format": 2}', "[]"])
 def test_a_file_that_is_none_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "confirm.json").write_text(text)
-    with pytest.raises(InputError, match=r"confirm.json is no confirmation.*--anew"):
+    with pytest.raises(InputError, match=r"confirm.json is no confirmation.*move it away"):
         Ledger.read(tmp_path / "confirm.json")
