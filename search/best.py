@@ -67,6 +67,20 @@ def best_trial(study: optuna.Study) -> BestTrial | None:
     return best and _beside_default(best, trials[0])
 
 
+def ranked_trials(study: optuna.Study) -> list[BestTrial]:
+    """All trials that did not fail and have finished an epoch, the best first.
+
+    COMPLETE ones stand before others, and those trained longer before those stopped earlier: values at different epochs
+    are different quantities.
+    """
+    sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state != TrialState.FAIL and curve(t)]
+    return sorted(
+        map(_newest, trials),
+        key=lambda b: (b.trial.state != TrialState.COMPLETE, -b.epoch, -sign * b.value, b.trial.number),
+    )
+
+
 def chosen_trial(config: SweepConfig, study: optuna.Study, run_dir: Path, number: int | None = None) -> BestTrial:
     """The trial that is exported or promoted.
 

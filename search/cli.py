@@ -17,9 +17,11 @@ import typer
 from rich.console import Console
 
 from data_prep.errors import HypsweepError, StoppedError
+from search.arguments import Address, Json, Run
 from search.data_cli import add_data_commands
 from search.known.use import As
 from search.model_cli import add_model_commands
+from search.promotion_cli import add_promotion_commands
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -32,10 +34,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Address = Annotated[str | None, typer.Option(help="Ray cluster to run on, host:port or `auto`; a local Ray if absent.")]
-Run = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def _show_version(asked: bool) -> None:
@@ -199,31 +197,7 @@ def import_(
         import_summary(Console(), report)
 
 
-@app.command()
-def promote(
-    run: Run,
-    trial: Annotated[int | None, typer.Option(help="Number of the trial; the best if absent.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of the final training; the sweep's if absent.")] = None,
-    max_megabytes: Annotated[float, typer.Option(help="Largest weights file, in 10^6 bytes.")] = 100.0,
-    address: Address = None,
-) -> None:
-    """Train the best hyp on the full data set and write finished weights."""
-    from search.display import final_epochs, final_start, promotion_summary
-    from search.promote import PromoteOptions
-    from search.promote import promote as run_promotion
-
-    console = Console()
-    chosen = PromoteOptions(
-        trial=trial,
-        epochs=epochs,
-        max_megabytes=max_megabytes,
-        address=address,
-        on_start=final_start(console),
-        on_epoch=final_epochs(console),
-    )
-    promotion_summary(console, run_promotion(run, chosen))
-
-
+add_promotion_commands(app)
 add_model_commands(app)
 
 

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from data_prep.errors import InputError, StoppedError
 from data_prep.files import write_atomically
+from search.arguments import Json
 
 _Target = Annotated[
     Path, typer.Argument(help="Folder of a data set, a data.yaml, or a configuration of prepare (raw data).")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 def add_data_commands(app: typer.Typer) -> None:
@@ -49,7 +49,7 @@ def prepare(
 def check(
     target: _Target,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="CSV file to write all findings to.")] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is wrong with a data set or raw data; ends with 1 where something must be dealt with."""
     from data_prep.check import check as run
@@ -74,7 +74,7 @@ def eda(
     target: _Target,
     out: Annotated[Path | None, typer.Option(help="Folder for page and tables; eda/<name> if absent.")] = None,
     plots: Annotated[bool, typer.Option("--plots", help="Write every plot as a PNG file, too.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show a data set or raw data in tables and pictures: eda.html and parquet files."""
     from data_prep.explore import explore
@@ -94,7 +94,7 @@ def compare_splits(
     distance: Annotated[
         int | None, typer.Option(min=0, max=127, help="Bits of 255 in which look-alikes may differ.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Say how even the splits of a data set are, and which pictures leak from one into another."""
     from data_prep.compare import compare_splits as run

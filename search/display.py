@@ -13,6 +13,7 @@ from rich.table import Table
 
 from search.edges import edge_lines
 from search.options import Options
+from search.samplers.keys import START
 
 if TYPE_CHECKING:
     from search.conclusion import SweepResult
@@ -109,8 +110,9 @@ def _plural(count: int, noun: str) -> str:
 
 def promotion_summary(console: Console, promotion: Promotion) -> None:
     """The finished weights and what is known of them."""
-    metrics = promotion.metrics
-    say(console, f"promoted trial {promotion.trial}: {_plural(metrics['epochs'], 'epoch')} on the full data set")
+    metrics, kept = promotion.metrics, promotion.confirmation and promotion.confirmation.trial == START
+    name = "the default hyp (trial 0), which no trial beats" if kept else f"trial {promotion.trial}"
+    say(console, f"promoted {name}: {_plural(metrics['epochs'], 'epoch')} on the full data set")
     if metrics["test"] is None:
         say(console, "figures: none, the data set has no test split, and the model was trained on all the rest")
     else:

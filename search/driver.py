@@ -51,7 +51,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         try:
             with _explained(sweep, root, searcher):
                 run = run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
-                build_tuner(sweep, options, searcher, scheduler, run).fit()
+                build_tuner(sweep.config, options, searcher, scheduler, run).fit()
         finally:
             shown.close()
         keeper.settle()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+from search.arguments import Json
 
 
 def add_model_commands(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def score(
         Path, typer.Argument(help="CSV: ImageID,LabelName,Conf,XMin,XMax,YMin,YMax, in the units of ANSWER.")
     ],
     iou: Annotated[float, typer.Option(min=0, max=1, help="Least overlap of a right prediction.")] = 0.75,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Score predictions against answers: mean average precision, as map-boxes computes it."""
     from search.model_display import score_remarks, score_table

@@ -1,4 +1,4 @@
-"""Promotes a sweep's winner: its hyp, trained on the full data set, as finished weights.
+"""Promotes a sweep's winner, once it is confirmed: its hyp, trained on the full data set, as finished weights.
 
 ``promoted/`` appears at the end, whole: weights.pt, hyp.yaml, train.yaml, metrics.json.
 """
@@ -10,10 +10,10 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,14 +21,22 @@ from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError, WorkFailedError
 from search import runtime
 from search.config import SweepConfig
+from search.confirm.options import ConfirmOptions
+from search.confirm.result import Confirmation
+from search.confirm.run import confirm
+from search.confirm.winner import confirmed_line, confirmed_trial
 from search.drivers import driver
 from search.goals.record import values_by_epoch
 from search.identity import fingerprint
+from search.options import Options
 from search.paths import is_uri, join, write_text
 from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
 from search.space import load_space
 from trainable.hyp import Hyp, read_hyp
 from trainable.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 PROMOTED = "promoted"
 FINAL = "final"
@@ -47,11 +55,14 @@ class Promotion:
             Number of the promoted trial.
         metrics:
             Content of ``metrics.json``.
+        confirmation:
+            What it rests on; None: it was taken as it is.
     """
 
     folder: Path
     trial: int
     metrics: dict[str, Any]
+    confirmation: Confirmation | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +71,20 @@ class PromoteOptions:
 
     Attributes:
         trial:
-            Number of the trial; None takes the best. Of a sweep with several goals it must be one of the front.
+            Number of the trial, which is taken as it is; None takes the confirmed one. Of a sweep with several goals it
+            must be one of the front.
+        confirm:
+            How the winner is confirmed before; None takes the best trial as it is.
         epochs:
-            Epochs of the final training; None takes the sweep's.
+            Epochs of the final training; None takes those of the confirmation, or the sweep's.
         max_megabytes:
             Largest size of the weights file in 10^6 bytes; checked before any time is spent, and after.
         address:
             Ray cluster, see :func:`search.runtime.ray_runtime`.
+        console:
+            Where the progress of a confirmation is shown; None shows nothing.
+        on_confirmed:
+            Called with the confirmation, before the final training begins.
         on_start:
             Called with the trial's number and the epochs, before the final training begins.
         on_epoch:
@@ -74,18 +92,22 @@ class PromoteOptions:
     """
 
     trial: int | None = None
+    confirm: ConfirmOptions | None = field(default_factory=ConfirmOptions)
     epochs: int | None = None
     max_megabytes: float = 100.0
     address: str | None = None
+    console: Console | None = None
+    on_confirmed: Callable[[Confirmation], None] | None = None
     on_start: Callable[[int, int], None] | None = None
     on_epoch: Callable[[dict[str, Any]], None] | None = None
 
 
 def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promotion:
-    """Train the best hyp of a sweep on the full data set and write what a user takes away.
+    """Confirm the best hyp of a sweep, train it on the full data set and write what a user takes away.
 
-    The final model has seen the validation pictures, so it gets figures only from the data set's ``test`` split, or
-    none. Stopped and started again, the training goes on from its last epoch.
+    What does not beat the default hyp is not promoted: the default's is trained then. The final model has seen the
+    validation pictures, so it gets figures only from the data set's ``test`` split, or none. Stopped and started again,
+    the work goes on from its last epochs.
 
     Args:
         run_dir:
@@ -97,32 +119,55 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
         InputError: The folder holds no sweep or no such trial, or is in use, or the model's weights would be larger
             than allowed.
         StoppedError: The user pressed Ctrl-C.
-        WorkFailedError: No trial has finished an epoch, or the final training failed.
+        WorkFailedError: No trial has finished an epoch, the confirmation did not decide, or a training failed.
     """
     options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
     config, study = read_run(run_dir)
     best = chosen_trial(config, study, run_dir, options.trial)
-    hyp, settings = _final(config, best, options.epochs)
-    _refuse_large(settings, hyp, options.max_megabytes)
+    _refuse_large(*_final(config, best, options.epochs), options.max_megabytes)
+    confirmed = _confirm(run_dir, options)
+    if confirmed is not None:
+        best = confirmed_trial(confirmed, config, study)
+    hyp, settings = _final(config, best, options.epochs or (confirmed.epochs if confirmed else None))
+    _refuse_large(hyp, settings, options.max_megabytes)
     with driver(run_dir):
         if options.on_start is not None:
             options.on_start(best.trial.number, settings.epochs)
-        metrics = _promote(config, best, settings, run_dir, options)
-    return Promotion(run_dir / PROMOTED, best.trial.number, metrics)
+        metrics = _promote(config, best, settings, run_dir, options, confirmed)
+    return Promotion(run_dir / PROMOTED, best.trial.number, metrics, confirmed)
+
+
+def _confirm(run_dir: Path, options: PromoteOptions) -> Confirmation | None:
+    """What the promotion rests on; None where a trial is to be taken as it is."""
+    if options.trial is not None or options.confirm is None:
+        return None
+    found = confirm(run_dir, options.confirm, Options(address=options.address, console=options.console))
+    if options.on_confirmed is not None:
+        options.on_confirmed(found)
+    return found
 
 
 def _promote(
-    config: SweepConfig, best: BestTrial, settings: TrainSettings, run_dir: Path, options: PromoteOptions
+    config: SweepConfig,
+    best: BestTrial,
+    settings: TrainSettings,
+    run_dir: Path,
+    options: PromoteOptions,
+    confirmed: Confirmation | None,
 ) -> dict[str, Any]:
     """Train, judge and publish; what a failure leaves is the training's own checkpoints."""
     draft = Path(tempfile.mkdtemp(dir=run_dir, prefix=".promoted-"))
     try:
-        header = "The figures below are the sweep trial's; those of the weights beside this file are in metrics.json.\n"
-        write_text(draft / HYP, f"# {header}" + best_hyp_text(best, config, load_space(config.space)))
+        header = (
+            f"# {confirmed_line(confirmed)}\n"
+            "# The figures below are the sweep trial's; those of the weights beside this file are in metrics.json.\n"
+        )
+        write_text(draft / HYP, header + best_hyp_text(best, config, load_space(config.space)))
         write_text(draft / TRAIN, yaml.safe_dump(settings.as_dict(), sort_keys=False))
         hyp = read_hyp(draft / HYP)
         trained = _train(config, run_dir, _name(best, settings), settings, hyp, draft / WEIGHTS, options)
         metrics = _metrics(config, best, settings, hyp, draft / WEIGHTS, trained)
+        metrics["confirmation"] = confirmed.as_dict() if confirmed else None
         write_text(draft / METRICS, json.dumps(metrics, indent=2) + "\n")
         _check_megabytes(draft / WEIGHTS, metrics["megabytes"], options.max_megabytes)
         _publish(draft, run_dir / PROMOTED)
@@ -214,7 +259,7 @@ def _values(best: BestTrial) -> tuple[float, ...]:
     return values_by_epoch(best.trial).get(best.epoch, (best.value,))
 
 
-def _refuse_large(settings: TrainSettings, hyp: Hyp, limit: float) -> None:
+def _refuse_large(hyp: Hyp, settings: TrainSettings, limit: float) -> None:
     """Refuse a model whose stripped weights would be too large; its size does not depend on the training."""
     from trainable.footprint import weights_megabytes
 

@@ -1,4 +1,4 @@
-"""The Ray Tune that runs a sweep's trials, by the sweep's configuration."""
+"""The Ray Tune that runs trials, by the sweep's configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from search import checkpoints, runtime
-from search.assembly import Sweep
 from search.config import SweepConfig
 from search.interrupt import SweepStopper
 from search.options import Options
@@ -34,10 +33,9 @@ def run_config(
 
 
 def build_tuner(
-    sweep: Sweep, options: Options, searcher: Searcher, scheduler: TrialScheduler, run: tune.RunConfig
+    config: SweepConfig, options: Options, searcher: Searcher, scheduler: TrialScheduler | None, run: tune.RunConfig
 ) -> tune.Tuner:
-    """The Tuner that asks the searcher for trials and runs them on what each occupies."""
-    config = sweep.config
+    """The Tuner that asks the searcher for trials and runs them on what each occupies; each to its end by default."""
     resources = {"cpu": config.resources.cpus, "gpu": runtime.gpus_per_trial(config.resources)}
     return tune.Tuner(
         tune.with_resources(options.trainable or _detection(), resources),

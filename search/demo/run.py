@@ -115,6 +115,7 @@ def _sweep(run_dir: Path, config: Path, options: Options) -> SweepResult:
 def _promote_options(options: Options) -> PromoteOptions:
     shown = options.console
     return PromoteOptions(
+        confirm=None,  # rounds of seeds are no matter of minutes
         epochs=FINAL_EPOCHS,
         address=options.address,
         on_start=None if shown is None else final_start(shown),

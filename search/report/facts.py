@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
 import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from search.config import SweepConfig
+from search.confirm.ranks import correlation
 from search.edges import Edge, edges
 from search.goals.front import FrontTrial, pareto_front
 from search.goals.record import first_goal, is_rejected
@@ -157,12 +157,8 @@ def _correlation(facts: Facts, epoch: int) -> float | None:
         for trial in facts.trials
         if {epoch, last} <= (values := first_goal(trial)).keys() and epoch != last
     ]
-    if len(pairs) < FEWEST_RANKED:
-        return None
-    ranks = pd.DataFrame(pairs).rank().to_numpy().T  # Spearman's is Pearson's of the ranks, ties at their mean
-    if np.ptp(ranks, axis=1).min() == 0:
-        return None
-    return float(np.corrcoef(ranks)[0, 1])
+    found = correlation(f"epoch {epoch}", f"epoch {last}", pairs)
+    return found.rho if found.n >= FEWEST_RANKED else None
 
 
 def importances(study: optuna.Study) -> dict[str, float]:

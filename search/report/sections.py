@@ -10,11 +10,14 @@ import pandas as pd
 
 from data_prep.eda.markup import Cell, Share, paragraph, table
 from data_prep.eda.shell import chart_row
+from search.confirm.display import verdict_lines
+from search.confirm.result import Confirmation
 from search.edges import edge_lines
 from search.keys import LAST
 from search.report.charts import curves_chart, front_chart, parameter_charts, progress_chart
 from search.report.facts import Facts, rungs
 from search.results import QUALITY, beside_default
+from search.samplers.keys import START
 
 _MOST_ROWS = 500
 """A table longer than this is cut to its best rows; results.csv has them all."""
@@ -58,6 +61,18 @@ def _front(facts: Facts, run_dir: Path) -> str:
         + table(("trial", "epochs", *(goal.metric for goal in goals)), rows)
         + paragraph(f"Take one: hypsweep export {run_dir} --trial N, or hypsweep promote {run_dir} --trial N")
     )
+
+
+def confirmation(found: Confirmation) -> str:
+    """What the best became with new seeds, beside the default hyp."""
+    rows: list[Sequence[Cell]] = []
+    for row in found.rows:
+        interval = "" if row.lower is None or row.upper is None else f"{row.lower:+.4f} to {row.upper:+.4f}"
+        figures = [_cell(value) for value in (row.swept, row.seeds, row.mean, row.sd, row.gain)]
+        rows.append(("default" if row.trial == START else row.trial, *figures, interval, row.lost or ""))
+    head = ("trial", "in the sweep", "seeds", f"mean {found.metric}", "sd", "gain", "interval of the gain", "lost")
+    lines = (*verdict_lines(found), *map(str, found.ranks), *found.failures)
+    return "".join(map(paragraph, lines)) + table(head, rows)
 
 
 def curves(facts: Facts) -> str:

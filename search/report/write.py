@@ -8,6 +8,7 @@ import pandas as pd
 
 from data_prep.eda.shell import html_page
 from data_prep.errors import InputError
+from search.confirm.result import Confirmation, read_confirmation
 from search.paths import write_text
 from search.report import sections
 from search.report.facts import Facts, gather, importances
@@ -40,15 +41,19 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
     path = Path(out).absolute() if out is not None else run_dir / REPORT
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, _page(facts, importances(study), member_yields(study), run_dir))
+        confirmed = read_confirmation(run_dir, study, config.settings().train_split)
+        write_text(path, _page(facts, importances(study), member_yields(study), run_dir, confirmed))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); choose another file.") from error
     return path
 
 
-def _page(facts: Facts, important: dict[str, float], yields: pd.DataFrame, run_dir: Path) -> str:
+def _page(
+    facts: Facts, important: dict[str, float], yields: pd.DataFrame, run_dir: Path, confirmed: Confirmation | None
+) -> str:
     built = {
         "outcome": ("Outcome", sections.outcome(facts, run_dir)),
+        **({"confirmation": ("Confirmation", sections.confirmation(confirmed))} if confirmed else {}),
         "curves": ("Learning curves", sections.curves(facts)),
         "rungs": ("Rungs", sections.rung_table(facts)),
         "parameters": ("Parameters", sections.parameters(facts, important)),

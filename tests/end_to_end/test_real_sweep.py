@@ -208,7 +208,7 @@ def test_a_data_set_that_vanishes_stops_the_sweep_at_once(tmp_path: Path, log: L
 
 def test_a_winner_is_promoted_and_promoted_again(swept: Swept) -> None:
     run, heard = swept.result.run_dir, []
-    first = promote(run, PromoteOptions(epochs=2, on_epoch=heard.append))
+    first = promote(run, PromoteOptions(confirm=None, epochs=2, on_epoch=heard.append))
     assert [metrics["epoch"] for metrics in heard] == [1, 2]
     assert swept.result.best is not None
     assert first.trial == swept.result.best.trial.number
@@ -222,7 +222,7 @@ def test_a_winner_is_promoted_and_promoted_again(swept: Swept) -> None:
     assert metrics["test"] is None  # it has seen all pictures
     assert metrics["megabytes"] == (first.folder / "weights.pt").stat().st_size / 1e6
 
-    second = promote(run, PromoteOptions(epochs=1))
+    second = promote(run, PromoteOptions(confirm=None, epochs=1))
     assert json.loads((second.folder / "metrics.json").read_text())["epochs"] == 1
     again = load_state(second.folder / "weights.pt")
     assert any(not torch.equal(value, again[key]) for key, value in state.items())

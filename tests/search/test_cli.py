@@ -39,6 +39,7 @@ COMMANDS = (
     "status",
     "export",
     "import",
+    "confirm",
     "promote",
     "score",
 )
@@ -231,7 +232,7 @@ def test_a_folder_that_holds_another_sweep_is_refused(cli: Cli, finished: SweepF
     assert snapshot(finished.folder) == before
 
 
-@pytest.mark.parametrize("command", ["resume", "status", "export", "promote"])
+@pytest.mark.parametrize("command", ["resume", "status", "export", "confirm", "promote"])
 def test_a_folder_that_holds_no_sweep_is_named(cli: Cli, tmp_path: Path, without_ray: None, command: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("no folder")
@@ -241,7 +242,7 @@ def test_a_folder_that_holds_no_sweep_is_named(cli: Cli, tmp_path: Path, without
         assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("command", ["export", "promote"])
+@pytest.mark.parametrize("command", ["export", "confirm", "promote"])
 def test_a_sweep_without_a_finished_epoch_has_nothing_to_give(
     cli: Cli, files: SweepFiles, without_ray: None, command: str
 ) -> None:

@@ -13,9 +13,14 @@ from optuna.trial import TrialState
 
 import search.promote
 from data_prep.errors import InputError, WorkFailedError
+from search.confirm.opening import open_confirmation
+from search.confirm.options import ConfirmOptions
+from search.confirm.result import Confirmation
+from search.confirm.verdict import Verdict
 from search.drivers import DRIVERS
 from search.promote import PromoteOptions, promote
 from search.results import read_run
+from tests.search.confirm.test_ledger import train
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add, finish_run
 from trainable.hyp import read_hyp
@@ -23,6 +28,7 @@ from trainable.weights import build_model, load_state, save_stripped
 
 pytestmark = pytest.mark.timeout(60)
 TRAIN = {"epochs": 2, "model": "yolov5n", "image_size": 64, "device": "cpu"}
+AS_IT_IS = PromoteOptions(confirm=None)
 CONTENT = {"weights.pt", "hyp.yaml", "train.yaml", "metrics.json"}
 
 
@@ -78,7 +84,7 @@ def folder(run: Path) -> dict[str, bytes]:
 
 
 def test_the_best_complete_trial_is_trained_on_all_pictures(won: SweepFiles, trainer: Trainer) -> None:
-    found = promote(won.run)
+    found = promote(won.run, AS_IT_IS)
     best = read_run(won.run)[1].trials[1]
     assert (found.trial, found.folder) == (1, won.run / "promoted")
     assert trainer.hyp.lr0 == best.params["lr0"] == read_hyp(found.folder / "hyp.yaml").lr0
@@ -98,43 +104,45 @@ def test_only_a_test_split_gives_figures(won: SweepFiles, shapes: Path, trainer:
     data.write_text(yaml.safe_dump({**yaml.safe_load(shapes.read_text()), "test": "images/val"}))
     config = yaml.safe_load((won.run / "sweep.yaml").read_text())
     (won.run / "sweep.yaml").write_text(yaml.safe_dump(config | {"data": str(data)}))
-    assert 0 <= promote(won.run).metrics["test"]["map50"] <= 1
+    assert 0 <= promote(won.run, AS_IT_IS).metrics["test"]["map50"] <= 1
 
 
 def test_the_same_promotion_has_the_same_name_and_another_one_its_own(won: SweepFiles, trainer: Trainer) -> None:
-    promote(won.run)
-    promote(won.run)
-    promote(won.run, PromoteOptions(epochs=5))
+    promote(won.run, AS_IT_IS)
+    promote(won.run, AS_IT_IS)
+    promote(won.run, PromoteOptions(confirm=None, epochs=5))
     one, same, other = trainer.names
     assert one == same != other
 
 
 def test_an_older_promotion_is_replaced_as_a_whole(won: SweepFiles, trainer: Trainer) -> None:
     promoted = won.run / "promoted"
-    promote(won.run)
+    promote(won.run, AS_IT_IS)
     (promoted / "notes.txt").write_text("of the older one")
-    promote(won.run, PromoteOptions(epochs=5))
+    promote(won.run, PromoteOptions(confirm=None, epochs=5))
     assert {p.name for p in promoted.iterdir()} == CONTENT
     assert json.loads((promoted / "metrics.json").read_text())["epochs"] == 5
     assert not list(won.run.glob(".promoted*"))
 
 
 def test_a_failed_training_leaves_the_older_promotion_and_nothing_else(won: SweepFiles, trainer: Trainer) -> None:
-    promote(won.run)
+    promote(won.run, AS_IT_IS)
     before = folder(won.run)
     trainer.error = WorkFailedError("the final training failed: diverged")
     with pytest.raises(WorkFailedError, match="diverged"):
-        promote(won.run)
+        promote(won.run, AS_IT_IS)
     assert folder(won.run) == before
 
 
 def test_weights_that_would_be_too_large_are_refused_before_the_training(won: SweepFiles, trainer: Trainer) -> None:
     before = folder(won.run)
     with pytest.raises(InputError, match=r"yolov5n makes weights of 3\.7 MB and 3 MB are allowed.*--max-megabytes"):
-        promote(won.run, PromoteOptions(max_megabytes=3))
+        promote(won.run, PromoteOptions(confirm=None, max_megabytes=3))
     assert trainer.names == []
     assert folder(won.run) == before
-    assert promote(won.run, PromoteOptions(max_megabytes=3.8)).metrics["megabytes"] == pytest.approx(3.7, abs=0.05)
+    assert promote(won.run, PromoteOptions(confirm=None, max_megabytes=3.8)).metrics["megabytes"] == pytest.approx(
+        3.7, abs=0.05
+    )
 
 
 def test_a_sweep_without_a_finished_epoch_has_no_winner(files: SweepFiles, trainer: Trainer) -> None:
@@ -144,3 +152,95 @@ def test_a_sweep_without_a_finished_epoch_has_no_winner(files: SweepFiles, train
     with pytest.raises(WorkFailedError, match=f"hypsweep resume {files.run}"):
         promote(files.run)
     assert folder(files.run) == before
+
+
+# --- what a confirmation says ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts Ray fails: what is confirmed is not confirmed again."""
+
+    def refuse(address: str | None) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("search.runtime.ray_runtime", refuse)
+
+
+def confirmed(files: SweepFiles, means: dict[int, float | None], noise: float = 1e-4, **asked: Any) -> None:
+    """Fill in a confirmation's trainings, as if they had been run."""
+    work = open_confirmation(files.run, *read_run(files.run), ConfirmOptions(**asked))
+    train(work.ledger, means, noise)
+
+
+def test_the_confirmed_trial_is_promoted_whatever_the_sweep_thought(
+    won: SweepFiles, trainer: Trainer, without_ray: None
+) -> None:
+    confirmed(won, {0: 0.2, 1: 0.3, 2: 0.4})
+    heard: list[Confirmation] = []
+    found = promote(won.run, PromoteOptions(on_confirmed=heard.append))
+    assert found.trial == 2
+    assert found.confirmation == heard[0]
+    assert found.confirmation.verdict == Verdict.PROMOTE
+    assert found.metrics["confirmation"]["rows"][2]["trial"] == 2
+    assert trainer.hyp.lr0 == read_run(won.run)[1].trials[2].params["lr0"]
+    assert "# Confirmed: better than the default hyp (+0.2" in (found.folder / "hyp.yaml").read_text()
+
+
+def test_where_nothing_beats_the_default_the_default_is_trained(
+    won: SweepFiles, trainer: Trainer, without_ray: None
+) -> None:
+    confirmed(won, {0: 0.3, 1: 0.2, 2: 0.2})
+    found = promote(won.run)
+    assert (found.trial, found.metrics["confirmation"]["verdict"]) == (0, "keep default")
+    assert trainer.hyp.lr0 == read_run(won.run)[1].trials[0].params["lr0"]
+    assert "# The default hyp is kept: over 2 seeds no candidate" in (found.folder / "hyp.yaml").read_text()
+
+
+def test_what_is_undecided_is_refused_with_the_next_command(
+    won: SweepFiles, trainer: Trainer, without_ray: None
+) -> None:
+    confirmed(won, {0: 0.2, 1: 0.2, 2: 0.2}, noise=0.1)
+    command = f"hypsweep confirm {won.run} --max-seeds 12"
+    with pytest.raises(WorkFailedError, match=rf"after 6 seeds it is undecided.*`{command}`.*--trial N"):
+        promote(won.run)
+    assert trainer.names == []
+    assert not (won.run / "promoted").exists()
+
+
+@pytest.mark.parametrize("options", [PromoteOptions(trial=1), AS_IT_IS])
+def test_a_chosen_trial_and_the_best_as_it_is_need_no_confirmation(
+    won: SweepFiles, trainer: Trainer, without_ray: None, options: PromoteOptions
+) -> None:
+    confirmed(won, {0: 0.2, 1: 0.2, 2: 0.2}, noise=0.1)
+    found = promote(won.run, options)
+    assert (found.trial, found.confirmation, found.metrics["confirmation"]) == (1, None, None)
+    assert "# Not confirmed: " in (found.folder / "hyp.yaml").read_text()
+
+
+def test_without_a_confirmation_one_is_run_first(won: SweepFiles, trainer: Trainer, without_ray: None) -> None:
+    with pytest.raises(AssertionError, match="Ray was started"):
+        promote(won.run)
+    assert trainer.names == []
+
+
+def test_the_final_training_has_the_epochs_that_were_confirmed(
+    won: SweepFiles, trainer: Trainer, without_ray: None
+) -> None:
+    confirmed(won, {0: 0.2, 1: 0.3, 2: 0.4}, epochs=7)
+    assert promote(won.run).metrics["epochs"] == 7
+    assert promote(won.run, PromoteOptions(epochs=5)).metrics["epochs"] == 5
+
+
+def test_a_default_that_failed_in_the_sweep_can_be_kept(
+    files: SweepFiles, shapes: Path, trainer: Trainer, without_ray: None
+) -> None:
+    changes: dict[str, Any] = {"data": str(shapes), "train": TRAIN}
+    study, _ = open_tiny(files, **changes)
+    add(study, TrialState.FAIL, [], reason="crashed: a node was lost")
+    add(study, TrialState.COMPLETE, [0.1, 0.4])
+    finish_run(files, study, **changes)
+    confirmed(files, {0: 0.5, 1: 0.2})
+    found = promote(files.run)
+    assert found.trial == 0
+    assert found.metrics["trial_value"] == pytest.approx(0.5, abs=0.01)

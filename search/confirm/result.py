@@ -1,0 +1,232 @@
+"""Confirmation: what was confirmed, as data, as JSON and as a table of trainings."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+
+from search import checkpoints
+from search.confirm.ledger import FOLDER, JSON, Ledger
+from search.confirm.plan import TRAIN
+from search.confirm.ranks import RankCorrelation, rung_to_final, sweep_to_confirmed
+from search.confirm.verdict import Decision, Verdict
+from search.paths import write_text
+from search.samplers.keys import START
+
+RESULTS = "results.csv"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was confirmed of one hyp.
+
+    Attributes:
+        trial:
+            Its trial in the sweep; 0 is the default.
+        swept:
+            Its value there.
+        seeds:
+            With how many seeds it was trained, lost ones included.
+        mean:
+            Mean of the metric over the seeds; None: there is none.
+        sd:
+            Standard deviation over its own seeds; None: there are fewer than two.
+        gain:
+            What it gains over the default; more than 0 is better whatever the metric's direction.
+        lower:
+            Lower end of the gain's interval.
+        upper:
+            Upper end.
+        lost:
+            With how many seeds it was lost: it diverged, or found no memory.
+    """
+
+    trial: int
+    swept: float | None
+    seeds: int
+    mean: float | None
+    sd: float | None
+    gain: float | None
+    lower: float | None
+    upper: float | None
+    lost: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What was confirmed.
+
+    Attributes:
+        run_dir:
+            The sweep's folder.
+        verdict:
+            What is to be done.
+        trial:
+            The trial that wins, 0 where the default is kept; None while it is undecided.
+        metric:
+            What decided.
+        epochs:
+            Epochs of each training.
+        look:
+            Seeds of each hyp at the look that decided, or the last.
+        smallest_gain:
+            What is worth having.
+        sd:
+            Standard deviation of one training, pooled; None where nothing was compared.
+        rows:
+            The hyps, the default first.
+        ranks:
+            Rank correlations.
+        failures:
+            Why trainings were lost.
+        next_command:
+            What adds seeds; None where it is decided.
+        checkpoint:
+            Path or URI of the winner's checkpoint with the first seed: trained on ``train`` alone.
+    """
+
+    run_dir: Path
+    verdict: Verdict
+    trial: int | None
+    metric: str
+    epochs: int
+    look: int
+    smallest_gain: float
+    sd: float | None
+    rows: tuple[Row, ...]
+    ranks: tuple[RankCorrelation, ...]
+    failures: tuple[str, ...]
+    next_command: str | None
+    checkpoint: str | None
+
+    def row(self, trial: int) -> Row:
+        """What was confirmed of a trial."""
+        return next(row for row in self.rows if row.trial == trial)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        ranks = [{**vars(rank), "low": rank.is_low} for rank in self.ranks]
+        rest = {name: value for name, value in vars(self).items() if name not in ("rows", "ranks")}
+        return {
+            **rest,
+            "run_dir": str(self.run_dir),
+            "verdict": str(self.verdict),
+            "failures": list(self.failures),
+            "rows": [vars(row) for row in self.rows],
+            "ranks": ranks,
+        }
+
+
+def conclude(ledger: Ledger, study: optuna.Study, root: str, run_dir: Path, swept_on: str) -> Confirmation:
+    """What a confirmation that is over says; written into its folder.
+
+    Args:
+        ledger:
+            The confirmation.
+        study:
+            The sweep's study.
+        root:
+            Path or URI of its checkpoints.
+        run_dir:
+            The sweep's folder.
+        swept_on:
+            The split that the sweep trained on.
+    """
+    found, decision = confirmation(ledger, study, run_dir, swept_on), ledger.decision()
+    if decision is not None:
+        found = Confirmation(**{**vars(found), "checkpoint": _checkpoint(root, ledger)})
+    ledger.write(result=found.as_dict())
+    write_text(run_dir / FOLDER / RESULTS, trainings_table(ledger).to_csv(index=False))
+    return found
+
+
+def confirmation(ledger: Ledger, study: optuna.Study, run_dir: Path, swept_on: str) -> Confirmation:
+    """The same without writing, and without the checkpoint."""
+    decision, plan = ledger.decision(), ledger.plan
+    rows = tuple(_row(ledger, decision, trial) for trial in plan.trials)
+    means = {row.trial: row.mean for row in rows if row.mean is not None}
+    same = {trial: plan.swept[trial] for trial in means if trial in plan.swept}
+    early = f"sweep on {swept_on}" if swept_on != TRAIN else "sweep (one seed)"
+    ranks = (*rung_to_final(study), sweep_to_confirmed(same, means, early, f"confirmed on {TRAIN}"))
+    verdict, trial, look = _outcome(ledger, decision)
+    more = f"hypsweep confirm {run_dir} --max-seeds {2 * max(look, ledger.rule.most)}"
+    return Confirmation(
+        run_dir=run_dir,
+        verdict=verdict,
+        trial=trial,
+        metric=plan.metric,
+        epochs=plan.epochs,
+        look=look,
+        smallest_gain=ledger.rule.smallest_gain,
+        sd=None if decision is None else decision.comparison.sd,
+        rows=rows,
+        ranks=ranks,
+        failures=_failures(ledger),
+        next_command=more if verdict == Verdict.UNDECIDED else None,
+        checkpoint=None,
+    )
+
+
+def read_confirmation(run_dir: Path, study: optuna.Study, swept_on: str) -> Confirmation | None:
+    """The confirmation in a sweep's folder, as it stands; None where there is none or it is not over."""
+    ledger = Ledger.read(run_dir / FOLDER / JSON)
+    return None if ledger is None or not ledger.is_over() else confirmation(ledger, study, run_dir, swept_on)
+
+
+def trainings_table(ledger: Ledger) -> pd.DataFrame:
+    """One row per training: ``trial``, ``seed``, ``value``, ``epochs``, ``seconds``, ``failure``, ``metrics_*``."""
+    fixed = ("trial", "seed", "value", "epochs", "seconds", "failure")
+    ordered = sorted(ledger.trainings, key=lambda each: (each.place, ledger.plan.trials.index(each.trial)))
+    rows = [
+        {name: getattr(each, name) for name in fixed} | {f"metrics_{name}": v for name, v in each.metrics.items()}
+        for each in ordered
+    ]
+    return pd.DataFrame(rows, columns=None if rows else list(fixed))
+
+
+def _outcome(ledger: Ledger, decision: Decision | None) -> tuple[Verdict, int | None, int]:
+    if decision is not None:
+        return decision.verdict, decision.trial, decision.look
+    if len(ledger.plan.params) == 1:  # nothing but the default: there is nothing to compare
+        return Verdict.KEEP_DEFAULT, START, 0
+    return Verdict.UNDECIDED, None, 0
+
+
+def _row(ledger: Ledger, decision: Decision | None, trial: int) -> Row:
+    mine = [each for each in ledger.trainings if each.trial == trial]
+    values = [each.value for each in mine if each.value is not None]
+    gain = decision.comparison.gains.get(trial) if decision else None
+    return Row(
+        trial=trial,
+        swept=ledger.plan.swept.get(trial),
+        seeds=len(mine),
+        mean=statistics.fmean(values) if values else None,
+        sd=statistics.stdev(values) if len(values) > 1 else None,
+        gain=gain.gain if gain else None,
+        lower=gain.lower if gain else None,
+        upper=gain.upper if gain else None,
+        lost=len(mine) - len(values),
+    )
+
+
+def _failures(ledger: Ledger) -> tuple[str, ...]:
+    return tuple(
+        f"{'the default' if each.trial == START else f'trial {each.trial}'} was lost with seed {each.seed}: "
+        f"{each.failure}"
+        for each in ledger.trainings
+        if each.failure is not None
+    )
+
+
+def _checkpoint(root: str, ledger: Ledger) -> str | None:
+    """Path or URI of the winner's checkpoint with the first seed, after its last epoch; None where there is none."""
+    decision = ledger.decision()
+    if decision is None or decision.trial is None:
+        return None
+    found = checkpoints.newest_checkpoint(root, ledger.plan.number(decision.trial, 0), below=ledger.plan.epochs + 1)
+    return found.path if found and found.epoch == ledger.plan.epochs else None
