@@ -19,6 +19,7 @@ from rich.console import Console
 from data_prep.errors import HypsweepError, StoppedError
 from search.data_cli import add_data_commands
 from search.known.use import As
+from search.model_cli import add_model_commands
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -222,6 +223,9 @@ def promote(
         on_epoch=final_epochs(console),
     )
     promotion_summary(console, run_promotion(run, chosen))
+
+
+add_model_commands(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

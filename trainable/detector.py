@@ -11,6 +11,7 @@ import torch
 
 from data_prep.errors import InputError
 from data_prep.files import read_yaml_mapping
+from data_prep.names import shown
 from trainable.models import model_names
 from trainable.parts import attach, input_size, select_device
 from trainable.weights import Checkpoint, build_model, load_checkpoint, transfer
@@ -140,5 +141,10 @@ def _class_names(path: Path, checkpoint: Checkpoint, classes: int, wanted: tuple
         raise InputError(
             f"{path}: the weights tell {classes} classes apart and {source} {len(names)} names; give the data.yaml "
             "that they were trained with."
+        )
+    if checkpoint.names is not None and names != checkpoint.names and set(names) == set(checkpoint.names):
+        raise InputError(
+            f"{path}: the weights have the classes {shown(', '.join(checkpoint.names))} and the data.yaml has them in "
+            "another order, so that one would pass for the other; put them in the order of the weights."
         )
     return names

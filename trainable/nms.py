@@ -68,6 +68,9 @@ DETECT = NmsSettings(confidence=0.25, iou=0.45, max_detections=1000)
 def suppress(prediction: torch.Tensor, settings: NmsSettings = VAL) -> torch.Tensor:
     """The detections of one image (``yolov5.utils.general.non_max_suppression`` with ``multi_label``).
 
+    Equally confident boxes come in the order in which torch's unstable sort leaves them, as in YOLOv5: an untrained
+    network has many of them, and its figures are to be YOLOv5's.
+
     Args:
         prediction:
             Shape (candidates, 5 + classes): xywh in pixels, objectness, class probabilities; left as it is.
@@ -77,10 +80,10 @@ def suppress(prediction: torch.Tensor, settings: NmsSettings = VAL) -> torch.Ten
     Returns:
         Shape (detections, 6): xyxy in pixels, confidence, class; most confident first.
     """
-    return keep(candidates_of(prediction, settings.confidence), settings)
+    return keep(candidates_of(prediction, settings.confidence, stable=False), settings)
 
 
-def candidates_of(prediction: torch.Tensor, confidence: float) -> torch.Tensor:
+def candidates_of(prediction: torch.Tensor, confidence: float, *, stable: bool = True) -> torch.Tensor:
     """What NMS chooses from: a row for each box and class that is likely enough.
 
     Args:
@@ -88,13 +91,14 @@ def candidates_of(prediction: torch.Tensor, confidence: float) -> torch.Tensor:
             As :func:`suppress` takes it.
         confidence:
             Objectness times class probability is above this.
+        stable:
+            Whether equally confident boxes stand in an order that does not depend on the threshold.
 
     Returns:
         Shape (rows, 6): xyxy in pixels, confidence, class; most confident first, at most :data:`MAX_CANDIDATES`.
     """
     rows = _candidates(prediction[prediction[:, 4] > confidence], confidence)
-    # Stable: boxes of the same confidence keep their order whatever the threshold, which YOLOv5 leaves to the sort.
-    return rows[rows[:, 4].argsort(descending=True, stable=True)[:MAX_CANDIDATES]]
+    return rows[rows[:, 4].argsort(descending=True, stable=stable)[:MAX_CANDIDATES]]
 
 
 def cut(rows: torch.Tensor, confidence: float) -> torch.Tensor:
@@ -113,13 +117,15 @@ def keep(candidates: torch.Tensor, settings: NmsSettings) -> torch.Tensor:
     """Greedy NMS: each candidate, the most confident first, unless it overlaps one that was kept before it.
 
     Whether a box is kept depends on more confident boxes alone. So boxes are looked at in chunks, each together with
-    those that were kept before it, until there are enough. And so a cut commutes with it: for ``a <= b``,
-    ``keep`` of the candidates above ``b`` is what ``keep`` of those above ``a`` has above ``b``. Proof: both lists
-    are sorted the same, and the first is a prefix of the second (of at most :data:`MAX_CANDIDATES` rows: the prefix of
-    a prefix). By induction along the prefix each box meets the same kept boxes in both and is decided the same; what
-    comes behind it decides nothing about it. Its first ``max_detections`` are a prefix, too, so the two cuts commute
-    with each other. Objectness is cut at the same threshold and changes nothing: a class probability is at most 1 and
-    rounding is monotone, so objectness is never below the product. :mod:`trainable.thresholds` rests on this.
+    those that were kept before it, until there are enough.
+
+    And so a cut commutes with it: for ``a <= b``, ``keep`` of the candidates above ``b`` is what ``keep`` of those
+    above ``a`` has above ``b``. Proof: both lists are sorted the same (stably), and the first is a prefix of the second
+    (of at most :data:`MAX_CANDIDATES` rows: the prefix of a prefix). By induction along the prefix each box meets the
+    same kept boxes in both and is decided the same; what comes behind it decides nothing about it. Its first
+    ``max_detections`` are a prefix, too, so the two cuts commute with each other. Objectness is cut at the same
+    threshold and changes nothing: a class probability is at most 1 and rounding is monotone, so objectness is never
+    below the product. :mod:`trainable.thresholds` rests on this.
 
     Args:
         candidates:
