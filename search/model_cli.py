@@ -1,10 +1,12 @@
-"""The commands about finished weights: ``thresholds``."""
+"""The commands about finished weights: ``thresholds`` and ``predict``."""
 
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,6 +23,7 @@ _Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 def add_model_commands(app: typer.Typer) -> None:
     """Add the commands about finished weights to an application, in the order in which one needs them."""
     app.command()(thresholds)
+    app.command()(predict)
 
 
 def thresholds(
@@ -66,3 +69,56 @@ def thresholds(
         typer.echo(json.dumps(content, allow_nan=False))
     else:
         thresholds_summary(console, choice, folder)
+
+
+def predict(
+    weights: _Weights,
+    source: Annotated[
+        Path, typer.Argument(help="Folder, zip or tar, .txt list, data.yaml, video or picture; nothing is unpacked.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="FILE.csv, FILE.json (COCO) or a new folder (YOLO).")],
+    format_: Annotated[str | None, typer.Option("--format", help="csv, coco or yolo; by the suffix if absent.")] = None,
+    thresholds: Annotated[Path | None, typer.Option(help="thresholds.yaml of `hypsweep thresholds`.")] = None,
+    conf: Annotated[float | None, typer.Option(help="Confidence threshold; 0.25 if nothing says.")] = None,
+    iou: Annotated[float | None, typer.Option(help="IoU threshold of NMS; 0.45 if nothing says.")] = None,
+    max_det: Annotated[int | None, typer.Option(help="Most boxes of a picture; 1000 if nothing says.")] = None,
+    agnostic: Annotated[
+        bool | None, typer.Option("--agnostic/--no-agnostic", help="Boxes of other classes suppress a box, too.")
+    ] = None,
+    image_size: _ImageSize = None,
+    pictures: Annotated[Path | None, typer.Option(help="New folder for pictures with the boxes drawn in.")] = None,
+    split: Annotated[str | None, typer.Option(help="Of a data.yaml; test if absent, else val.")] = None,
+    data: Annotated[Path | None, typer.Option(help="data.yaml with the class names; those of the weights.")] = None,
+    model: _Model = None,
+    device: _Device = "auto",
+    as_json: _Json = False,
+) -> None:
+    """Predict boxes; ends with 1 where a picture could not be read, after all others were written."""
+    from search.data_display import picture_progress
+    from search.model_display import predict_summary
+    from trainable.nms import DETECT
+    from trainable.predict import PredictOptions
+    from trainable.predict import predict as run
+    from trainable.thresholds import KnownThresholds, read_thresholds
+
+    known = KnownThresholds(DETECT, None) if thresholds is None else read_thresholds(thresholds)
+    given: dict[str, Any] = {"confidence": conf, "iou": iou, "max_detections": max_det, "agnostic": agnostic}
+    options = PredictOptions(
+        settings=replace(known.settings, **{name: value for name, value in given.items() if value is not None}),
+        image_size=image_size or known.image_size,
+        form=format_,
+        pictures=pictures,
+        split=split,
+        data=data,
+        model=model,
+        device=device,
+    )
+    console = Console(stderr=as_json)
+    with picture_progress(console) as progress:
+        found = run(weights, source, out, options, progress)
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), **options.settings.as_dict(), **found._asdict()}, allow_nan=False))
+    else:
+        predict_summary(console, found, options.settings, out)
+    if found.unreadable:
+        sys.exit(1)

@@ -11,6 +11,8 @@ from rich.table import Table
 from search.display import say
 
 if TYPE_CHECKING:
+    from trainable.nms import NmsSettings
+    from trainable.predict import Summary
     from trainable.thresholds import ThresholdChoice
 
 
@@ -39,3 +41,16 @@ def thresholds_summary(console: Console, choice: ThresholdChoice, folder: Path) 
     for note in choice.notes:
         say(console, f"note: {note}")
     say(console, f"thresholds: {folder / 'thresholds.yaml'}")
+
+
+def predict_summary(console: Console, found: Summary, settings: NmsSettings, out: Path) -> None:
+    """How much was predicted, with which thresholds, and what could not be read."""
+    classes = ", boxes of all classes together" if settings.agnostic else ""
+    say(
+        console,
+        f"{found.pictures} pictures, {found.boxes} boxes at {found.image_size} px: confidence {settings.confidence:g}, "
+        f"IoU {settings.iou:g}, at most {settings.max_detections} a picture{classes}",
+    )
+    if found.unreadable:
+        say(console, f"{len(found.unreadable)} pictures could not be read; they are named above")
+    say(console, f"predictions: {out}")

@@ -109,7 +109,8 @@ class ThresholdChoice:
         gain:
             Of the chosen over the default ones.
         cross_fitted:
-            Value of the measure, each image with the thresholds that were chosen without it.
+            Value of the measure and what must reach its ``least`` (None where nothing must), each image with the
+            thresholds that were chosen without it.
         by_fold:
             What was chosen without each fold.
         swept:
@@ -123,7 +124,7 @@ class ThresholdChoice:
     default: Judged
     reached: bool
     gain: Gain
-    cross_fitted: float
+    cross_fitted: tuple[float, float | None]
     by_fold: tuple[NmsSettings, ...]
     swept: Swept
     images: int
@@ -136,6 +137,8 @@ class ThresholdChoice:
             found.append(f"no setting reaches what {measure.name} asks for; the one that comes closest was taken")
         if not self.gain.shown:
             found.append("the interval of the gain holds 0: no gain over the defaults is shown")
+        if self.chosen.settings.iou in (self.choosing.grid.ious[0], self.choosing.grid.ious[-1]):
+            found.append(f"the best IoU, {self.chosen.settings.iou:g}, is at the edge of what was tried")
         before, after = self.default.score75, self.chosen.score75
         if isinstance(measure, AveragePrecision) and not measure.exact and after < before:
             found.append(
@@ -211,15 +214,16 @@ def _gain(
     after: Detections,
     labels: Counts,
     progress: Progress,
-) -> tuple[Gain, float]:
+) -> tuple[Gain, tuple[float, float | None]]:
     measure, default = choosing.measure, swept.cells.index(VAL)
     one, other = by_class(before, measure.columns), by_class(after, measure.columns)
-    fitted = float(measure.at(other, labels.sum(0), np.array([-1.0])).value[0])
+    fitted = measure.at(other, labels.sum(0), np.array([-1.0]))
+    value, held = float(fitted.value[0]), None if measure.least is None else float(fitted.held[0])
     gains = resampled_gains(measure, one, other, labels, choosing.resamples, choosing.seed, progress)
     low, high = np.quantile(gains, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     values = swept.values[0]
     apparent = float(values[best] - values[default])
-    return Gain(fitted - float(values[default]), float(low), float(high), apparent), fitted
+    return Gain(value - float(values[default]), float(low), float(high), apparent), (value, held)
 
 
 def _judge(swept: Swept, cell: int, tables: _Tables, labels: Labels, names: Sequence[str]) -> Judged:

@@ -32,7 +32,7 @@ class Grid:
         InputError: A value is out of range.
     """
 
-    ious: tuple[float, ...] = (0.4, 0.44, 0.48, 0.52, 0.56, 0.6, 0.64, 0.68, 0.72, 0.76, 0.8)
+    ious: tuple[float, ...] = (0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.64, 0.68, 0.72, 0.76, 0.8, 0.85, 0.9)
     confidences: tuple[float, ...] = RANKING
     max_detections: tuple[int, ...] = (100, 300, 1000)
     agnostic: tuple[bool, ...] = (False, True)

@@ -47,7 +47,7 @@ def as_dict(choice: ThresholdChoice, about: Mapping[str, Any]) -> dict[str, Any]
         about:
             What it was chosen with: weights, data, digests.
     """
-    choosing, grid = choice.choosing, choice.choosing.grid
+    choosing, grid, (value, held) = choice.choosing, choice.choosing.grid, choice.cross_fitted
     return {
         "chosen": choice.chosen.settings.as_dict(),
         "metric": choosing.measure.name,
@@ -57,7 +57,7 @@ def as_dict(choice: ThresholdChoice, about: Mapping[str, Any]) -> dict[str, Any]
         "values": {
             "chosen": _judged(choice.chosen),
             "default": {**choice.default.settings.as_dict(), **_judged(choice.default)},
-            "cross_fitted": choice.cross_fitted,
+            "cross_fitted": {"value": value} if held is None else {"value": value, "held": held},
         },
         "cross_fitting": {
             "folds": len(choice.by_fold),

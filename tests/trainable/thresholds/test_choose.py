@@ -42,7 +42,7 @@ def test_each_image_is_judged_with_what_was_chosen_without_it(raw: RawFile) -> N
 
     fitted, default = map_of(matched(images, settings), 5), map_of(matched(images, VAL), 5)
 
-    assert found.cross_fitted == pytest.approx(fitted, abs=1e-12)
+    assert found.cross_fitted == (pytest.approx(fitted, abs=1e-12), None)
     assert found.gain.value == pytest.approx(fitted - default, abs=1e-12)
     assert found.default.value == pytest.approx(default, abs=1e-12)
     assert found.gain.apparent == pytest.approx(found.chosen.value - default, abs=1e-12)
