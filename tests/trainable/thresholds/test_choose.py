@@ -17,6 +17,7 @@ from trainable.thresholds.bootstrap import resampled_gains
 from trainable.thresholds.choose import Choosing, ThresholdChoice, choose
 from trainable.thresholds.grid import Grid
 from trainable.thresholds.measures import Measure, by_class, parse_measure
+from trainable.thresholds.sweep import sweep
 from trainable.thresholds.table import Labels, detect
 
 GRID = Grid(ious=(0.3, 0.45, 0.75), confidences=(0.02, 0.3), max_detections=(3,), agnostic=(False, True))
@@ -80,27 +81,29 @@ def test_a_resample_is_an_evaluation_of_the_images_that_were_drawn(raw: RawFile)
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_interval_holds_the_truth_and_the_apparent_gain_flatters(tmp_path: Path) -> None:
-    """Sixty small samples: the cross-fitted gain is right on average, or too low; the apparent one is too high."""
+def test_the_apparent_gain_flatters_and_the_cross_fitted_does_not(tmp_path: Path) -> None:
+    """Thirty samples of forty images, against what their choices gain on 1500 others."""
     measure = parse_measure("score75")
-    gains = []
-    for seed in range(60):
-        raw = write_raw(tmp_path / "raw.parquet", draw_images(16, classes=2, seed=1000 + seed, rows=25))
-        gains.append(choose(raw, NAMES, Choosing(measure=measure, grid=GRID, resamples=100, folds=4)))
-    big = choose(
-        write_raw(tmp_path / "big.parquet", draw_images(1000, classes=2, seed=1, rows=25)), NAMES,
-        Choosing(measure=measure, grid=GRID, resamples=1),
-    )  # fmt: skip
-    truth = big.gain.apparent  # on a thousand images choosing flatters by next to nothing
+    others = write_raw(tmp_path / "others.parquet", draw_images(1500, classes=2, seed=1, rows=25))
+    worth = sweep(others, Labels.of(others, 3), GRID, measure, [np.arange(1500)])
+    default = worth.values[0, worth.cells.index(VAL)]
+    gain_of = dict(zip(worth.cells, worth.values[0] - default, strict=True))
+    apparent, fitted, covered = [], [], []
+    for seed in range(30):
+        raw = write_raw(tmp_path / "raw.parquet", draw_images(40, classes=2, seed=1000 + seed, rows=25))
+        found = choose(raw, NAMES, Choosing(measure=measure, grid=GRID, resamples=100, folds=4))
+        true = np.mean([gain_of[settings] for settings in found.by_fold])
+        apparent.append(found.gain.apparent - gain_of[found.chosen.settings])
+        fitted.append(found.gain.value - true)
+        covered.append(found.gain.low <= true <= found.gain.high)
 
-    apparent = np.mean([each.gain.apparent for each in gains])
-    fitted = np.mean([each.gain.value for each in gains])
-    error = np.std([each.gain.value for each in gains]) / len(gains) ** 0.5
+    def errors_from_zero(differences: list[float]) -> float:
+        return float(np.mean(differences) / (np.std(differences) / len(differences) ** 0.5))
 
-    assert apparent > truth + 2 * error
-    assert fitted < truth + 2 * error
-    covered = np.mean([each.gain.low <= truth <= each.gain.high for each in gains])
-    assert covered > 0.75
+    assert errors_from_zero(apparent) > 3
+    assert abs(errors_from_zero(fitted)) < 3
+    assert errors_from_zero([one - other for one, other in zip(apparent, fitted, strict=True)]) > 3
+    assert np.mean(covered) >= 0.7  # 0.85 of a hundred samples: too narrow for so few images (docs/thresholds.md)
 
 
 def test_a_bound_that_nothing_reaches_is_said(raw: RawFile) -> None:
