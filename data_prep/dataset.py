@@ -73,7 +73,7 @@ class DatasetYaml:
             return [path for path in files_below(entry) if _is_image(path)]
         if _exists(entry) and entry.is_file():
             # Resolved as the folders are, so that a picture which a list and a folder name is there once.
-            return _listed_images(entry, self.path.resolve())
+            return listed_images(entry, self.path.resolve())
         raise _missing(self.file, split, entry)
 
 
@@ -206,8 +206,13 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("._")
 
 
-def _listed_images(listing: Path, root: Path) -> list[Path]:
-    """Read a ``.txt`` list: ``./a.jpg`` lies beside the list, ``a.jpg`` below the root or beside it."""
+def listed_images(listing: Path, root: Path) -> list[Path]:
+    """Read a ``.txt`` list: ``./a.jpg`` lies beside the list, ``a.jpg`` below the root or beside it.
+
+    Raises:
+        DataMissingError: A picture does not exist.
+        InputError: It is no list of paths.
+    """
     try:
         lines = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,20 +1,129 @@
-"""The commands about finished models and what they predict: ``score``."""
+"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``."""
 
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from search.arguments import Json
 
+_Weights = Annotated[Path, typer.Argument(help="Weights of YOLOv5 or hypsweep, a .pt file.")]
+_ImageSize = Annotated[
+    int | None, typer.Option(min=32, help="Longer side in pixels; that of the training if absent, else 640.")
+]
+_Model = Annotated[str | None, typer.Option(help="Name of the model, e.g. yolov5n; found out if absent.")]
+_Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
 
 def add_model_commands(app: typer.Typer) -> None:
-    """Add the commands about finished models to an application, in the order in which one needs them."""
+    """Add the commands about finished weights to an application, in the order in which one needs them."""
+    app.command()(thresholds)
+    app.command()(predict)
     app.command()(score)
+
+
+def thresholds(
+    weights: _Weights,
+    data: Annotated[Path, typer.Argument(help="The data.yaml.")],
+    split: Annotated[str, typer.Option(help="Split that the weights were not trained on, e.g. val or test.")] = "val",
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="score75, score50, map75, map50, map50_95, fitness, f1, precision@recall=R or recall@precision=P."
+        ),
+    ] = "score75",
+    match_iou: Annotated[float, typer.Option(help="IoU of a match for f1 and the metrics with @.")] = 0.5,
+    out: Annotated[Path | None, typer.Option(help="Folder to write; thresholds beside the weights if absent.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Of the cross-fitting.")] = 5,
+    resamples: Annotated[int, typer.Option(min=1, help="Of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of folds and bootstrap.")] = 0,
+    image_size: _ImageSize = None,
+    model: _Model = None,
+    device: _Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Choose confidence, NMS IoU and number of detections for weights, and say what that gains."""
+    from search.data_display import picture_progress
+    from search.model_display import thresholds_summary
+    from trainable.thresholds import ThresholdOptions, tune_thresholds
+
+    console, folder = Console(stderr=as_json), out or weights.parent / "thresholds"
+    options = ThresholdOptions(
+        split=split,
+        metric=metric,
+        match_iou=match_iou,
+        folds=folds,
+        resamples=resamples,
+        seed=seed,
+        image_size=image_size,
+        model=model,
+        device=device,
+    )
+    with picture_progress(console) as progress:
+        choice, content = tune_thresholds(weights, data, folder, options, progress)
+    if as_json:
+        typer.echo(json.dumps(content, allow_nan=False))
+    else:
+        thresholds_summary(console, choice, folder)
+
+
+def predict(
+    weights: _Weights,
+    source: Annotated[
+        Path, typer.Argument(help="Folder, zip or tar, .txt list, data.yaml, video or picture; nothing is unpacked.")
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="FILE.csv, FILE.json (COCO) or a new folder (YOLO).")],
+    format_: Annotated[str | None, typer.Option("--format", help="csv, coco or yolo; by the suffix if absent.")] = None,
+    thresholds: Annotated[Path | None, typer.Option(help="thresholds.yaml of `hypsweep thresholds`.")] = None,
+    conf: Annotated[float | None, typer.Option(help="Confidence threshold; 0.25 if nothing says.")] = None,
+    iou: Annotated[float | None, typer.Option(help="IoU threshold of NMS; 0.45 if nothing says.")] = None,
+    max_det: Annotated[int | None, typer.Option(help="Most boxes of a picture; 1000 if nothing says.")] = None,
+    agnostic: Annotated[
+        bool | None, typer.Option("--agnostic/--no-agnostic", help="Boxes of other classes suppress a box, too.")
+    ] = None,
+    image_size: _ImageSize = None,
+    pictures: Annotated[Path | None, typer.Option(help="New folder for pictures with the boxes drawn in.")] = None,
+    split: Annotated[str | None, typer.Option(help="Of a data.yaml; test if absent, else val.")] = None,
+    data: Annotated[Path | None, typer.Option(help="data.yaml with the class names; those of the weights.")] = None,
+    model: _Model = None,
+    device: _Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Predict boxes; ends with 1 where a picture could not be read, after all others were written."""
+    from search.data_display import picture_progress
+    from search.model_display import predict_summary
+    from trainable.nms import DETECT
+    from trainable.predict import PredictOptions
+    from trainable.predict import predict as run
+    from trainable.thresholds import KnownThresholds, read_thresholds
+
+    known = KnownThresholds(DETECT, None) if thresholds is None else read_thresholds(thresholds)
+    given: dict[str, Any] = {"confidence": conf, "iou": iou, "max_detections": max_det, "agnostic": agnostic}
+    options = PredictOptions(
+        settings=replace(known.settings, **{name: value for name, value in given.items() if value is not None}),
+        image_size=image_size or known.image_size,
+        form=format_,
+        pictures=pictures,
+        split=split,
+        data=data,
+        model=model,
+        device=device,
+    )
+    console = Console(stderr=as_json)
+    with picture_progress(console) as progress:
+        found = run(weights, source, out, options, progress)
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), **options.settings.as_dict(), **found._asdict()}, allow_nan=False))
+    else:
+        predict_summary(console, found, options.settings, out)
+    if found.unreadable:
+        sys.exit(1)
 
 
 def score(

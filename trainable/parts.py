@@ -70,8 +70,8 @@ class TrainingParts:
         return self.train.dataset.skipped + (self.val.dataset.skipped if self.val else 0)
 
 
-def select_device(name: str) -> torch.device:
-    """The device of a ``device`` setting.
+def select_device(name: str, key: str = "train.device") -> torch.device:
+    """The device of a ``device`` setting; ``key`` is how messages call the setting.
 
     Raises:
         InputError: It names no device, or a GPU that is not there.
@@ -83,9 +83,9 @@ def select_device(name: str) -> torch.device:
     except (RuntimeError, TypeError):
         device = None
     if device is None or device.type not in {"cpu", "cuda"}:
-        raise InputError(f"train.device is {name!r}: give `auto`, `cpu`, `cuda` or `cuda:N`.")
+        raise InputError(f"{key} is {name!r}: give `auto`, `cpu`, `cuda` or `cuda:N`.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"train.device is {name!r} and torch sees {torch.cuda.device_count()} GPUs; use `auto`.")
+        raise InputError(f"{key} is {name!r} and torch sees {torch.cuda.device_count()} GPUs; use `auto`.")
     return device
 
 

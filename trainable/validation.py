@@ -110,13 +110,29 @@ def _match_batch(batch: Predicted) -> list[Match]:
         found = suppress(prediction).cpu()
         wanted = targets[targets[:, 0] == index, 1:]
         if len(wanted) or len(found):
-            correct = _correct(found, wanted, batch.size, batch.shapes[index])
+            correct = correct_detections(found, wanted, batch.size, batch.shapes[index])
             matches.append((correct, found[:, 4].numpy(), found[:, 5].numpy(), wanted[:, 0].numpy()))
     return matches
 
 
-def _correct(found: torch.Tensor, labels: torch.Tensor, size: torch.Size, shape: Letterbox) -> npt.NDArray[np.bool_]:
-    """Which predictions match a label at which IoU, shape (predictions, 10), in pixels of the original image."""
+def correct_detections(
+    found: torch.Tensor, labels: torch.Tensor, size: Sequence[int], shape: Letterbox
+) -> npt.NDArray[np.bool_]:
+    """Which detections of an image match a label at which IoU, in pixels of the original image.
+
+    Args:
+        found:
+            Shape (n, 6): xyxy in pixels of the network's input, confidence, class; most confident first.
+        labels:
+            Shape (m, 5): class, xywh in pixels of the network's input.
+        size:
+            Height and width of the network's input in pixels.
+        shape:
+            How the image was brought to that size.
+
+    Returns:
+        Shape (n, 10), by :data:`IOU_LEVELS`.
+    """
     native, boxes = found[:, :4].clone(), xywh2xyxy(labels[:, 1:5])
     scale_boxes(size, native, shape[0], shape[1])
     scale_boxes(size, boxes, shape[0], shape[1])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import nn
 
 from data_prep.durable import replacing
 from data_prep.errors import InputError
+from data_prep.names import check_class_names
 from data_prep.text import printable
 from trainable.models import model_names, model_yaml
 from trainable.weights_archive import open_archive
@@ -27,7 +29,7 @@ from trainable.weights_pickle import ARRAYS, check_pickle
 from trainable.weights_transfer import TransferReport, transfer
 from trainable.yolov5_parts import DetectionModel, default_activation_kept, pickled_classes, version
 
-__all__ = ["TransferReport", "build_model", "load_state", "save_stripped", "transfer"]
+__all__ = ["Checkpoint", "TransferReport", "build_model", "load_checkpoint", "load_state", "save_stripped", "transfer"]
 
 # torch modules that YOLOv5's own classes are made of.
 TORCH_CLASSES = (
@@ -62,8 +64,35 @@ def build_model(name: str, class_count: int, anchors: float | None = None) -> De
         return DetectionModel(str(definition), ch=3, nc=class_count, anchors=anchors)
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a YOLOv5 checkpoint holds of a detector.
+
+    Attributes:
+        state:
+            The float32 state_dict.
+        names:
+            Class names; None where it has none that tell classes apart (a plain state_dict has none).
+        definition:
+            Name of the definition that the model was built from, ``yolov5n``; None where it does not say.
+    """
+
+    state: dict[str, torch.Tensor]
+    names: tuple[str, ...] | None
+    definition: str | None
+
+
 def load_state(path: str | Path) -> dict[str, torch.Tensor]:
-    """The float32 state_dict of a YOLOv5 checkpoint: official, our own stripped one, or a plain state_dict.
+    """The float32 state_dict of a YOLOv5 checkpoint; see :func:`load_checkpoint`.
+
+    Raises:
+        InputError: As :func:`load_checkpoint`.
+    """
+    return load_checkpoint(path).state
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a YOLOv5 checkpoint: official, our own stripped one, or a plain state_dict.
 
     Raises:
         InputError: The file is missing, holds no YOLOv5 weights or does anything else than hold weights, or they are
@@ -73,10 +102,12 @@ def load_state(path: str | Path) -> dict[str, torch.Tensor]:
     if path.exists() and not path.is_file():  # to open a FIFO would be to wait for it
         raise InputError(f"{path}: the weights are no file; give the path of a .pt file.")
     try:
-        state = dict(_dense(name, value) for name, value in _tensors(_load(path)))
+        found = _found(_load(path))
+        state = dict(_dense(name, value) for name, value in _tensors(found))
         _check_overlap(state.values())  # before anything is computed with them
         _check_finite(state)
-        return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        return Checkpoint(state, _names(found), _definition(found))
     except FileNotFoundError as error:
         raise InputError(f"{path}: the weights cannot be read (there is no such file); correct the path.") from error
     # A damaged or foreign file makes zipfile and torch raise nearly anything; nothing of it has been run.
@@ -146,12 +177,33 @@ def _load(path: Path) -> object:
             return torch.load(file, map_location="cpu", weights_only=True)
 
 
-def _tensors(checkpoint: object) -> list[tuple[Any, Any]]:
-    """The entries of the checkpoint's state_dict, found without calling anything of it."""
-    found = checkpoint
-    if isinstance(checkpoint, dict):
-        held = (checkpoint.get(key) for key in ("model", "ema"))
-        found = next((value for value in held if value is not None), checkpoint)
+def _found(checkpoint: object) -> object:
+    """What of a checkpoint holds the weights: a module's stand-in or a state_dict."""
+    if not isinstance(checkpoint, dict):
+        return checkpoint
+    held = (checkpoint.get(key) for key in ("model", "ema"))
+    return next((value for value in held if value is not None), checkpoint)
+
+
+def _names(found: object) -> tuple[str, ...] | None:
+    """The class names that YOLOv5 keeps on its models: a list, or a mapping from 0, 1, 2 ..."""
+    names = found.state.get("names") if isinstance(found, _StandIn) else None
+    if isinstance(names, dict):
+        names = [names.get(index) for index in range(len(names))]
+    try:
+        return check_class_names(names) if isinstance(names, list) and names else None
+    except ValueError:
+        return None
+
+
+def _definition(found: object) -> str | None:
+    """YOLOv5 keeps the file name of the definition on its models."""
+    file = found.state.get("yaml_file") if isinstance(found, _StandIn) else None
+    return file.removesuffix(".yaml") if isinstance(file, str) else None
+
+
+def _tensors(found: object) -> list[tuple[Any, Any]]:
+    """The entries of a state_dict, found without calling anything of it."""
     entries: list[tuple[Any, Any]] = []
     if isinstance(found, _StandIn):
         entries = list(_walk(found, "", 0, count()))

@@ -82,7 +82,7 @@ def transfer(model: nn.Module, state: Mapping[str, torch.Tensor], *, keep_anchor
     fitting = intersect_dicts(state, mine, exclude=["anchor"] if keep_anchors else [])
     model.load_state_dict(fitting, strict=False)
     untaken = tuple(Untaken(name, _reason(name, value, state)) for name, value in mine.items() if name not in fitting)
-    inner = {name: value.numel() for name, value in mine.items() if not name.startswith(f"model.{_last(mine)}.")}
+    inner = {name: value.numel() for name, value in mine.items() if not name.startswith(f"model.{last_layer(mine)}.")}
     share = sum(count for name, count in inner.items() if name in fitting) / max(sum(inner.values()), 1)
     return TransferReport(len(fitting), len(mine), untaken, share)
 
@@ -127,11 +127,11 @@ def guess_model(state: Mapping[str, torch.Tensor]) -> str | None:
     first = state.get("model.0.conv.weight")
     if first is None or first.ndim != 4:
         return None
-    size, suffix = _WIDTHS.get(first.shape[0]), _LAYERS.get(_last(state))
+    size, suffix = _WIDTHS.get(first.shape[0]), _LAYERS.get(last_layer(state))
     return None if size is None or suffix is None else f"yolov5{size}{suffix}"
 
 
-def _last(state: Mapping[str, torch.Tensor]) -> int:
+def last_layer(state: Mapping[str, torch.Tensor]) -> int:
     """Index of the last layer, the one whose shape depends on the classes."""
     parts = [name.split(".") for name in state]
     return max((int(part[1]) for part in parts if len(part) > 1 and part[1].isdecimal()), default=-1)

@@ -70,9 +70,11 @@ with _contained_import():
     import yolov5
     from yolov5.models import common, yolo
     from yolov5.models.yolo import DetectionModel
+    from yolov5.utils.augmentations import letterbox
     from yolov5.utils.autoanchor import check_anchors
     from yolov5.utils.dataloaders import (
         IMG_FORMATS,
+        VID_FORMATS,
         LoadImagesAndLabels,
         exif_size,
         img2label_paths,
@@ -94,6 +96,7 @@ with _contained_import():
 
 __all__ = [
     "IMG_FORMATS",
+    "VID_FORMATS",
     "ComputeLoss",
     "DetectionModel",
     "LoadImagesAndLabels",
@@ -108,6 +111,7 @@ __all__ = [
     "init_seeds",
     "intersect_dicts",
     "labels_to_class_weights",
+    "letterbox",
     "one_cycle",
     "pickled_classes",
     "scale_boxes",

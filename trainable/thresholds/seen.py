@@ -1,0 +1,61 @@
+"""Whether weights may be judged on a split: not where they were trained on its images."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from data_prep.dataset import DatasetYaml
+from data_prep.errors import InputError
+from trainable.bank_key import manifest_sha256
+from trainable.detector import TRAIN, trained_with
+
+logger = logging.getLogger(__name__)
+
+_SEEN = {
+    "train": ("train", "mini_train", "full"),
+    "mini_train": ("train", "mini_train", "full"),
+    "val": ("val", "full"),
+    "test": ("test",),
+    "full": ("train", "mini_train", "val", "full"),
+}
+"""To each training split the splits that have images of it."""
+
+
+def refuse_seen(weights: Path, data: DatasetYaml, split: str) -> None:
+    """Refuse to choose thresholds on images that weights were trained on: they would look better than they are.
+
+    What the weights were trained on is read in ``train.yaml`` beside them, as ``hypsweep promote`` leaves it; where
+    there is none, the caller answers for it.
+
+    Raises:
+        InputError: They were, or ``train.yaml`` cannot be read.
+    """
+    trained = trained_with(weights)
+    on, place = trained.get("train_split"), trained.get("data")
+    if not isinstance(on, str) or split not in _SEEN.get(on, ()):
+        return
+    if isinstance(place, str) and not Path(place).is_file():
+        logger.warning(
+            "%s: the weights were trained on `%s` of %s, which is not there; see to it that `%s` of %s is other data",
+            weights,
+            on,
+            place,
+            split,
+            data.file,
+        )
+        return
+    if isinstance(place, str) and not _same(Path(place), data.file):
+        return
+    raise InputError(
+        f"{weights.with_name(TRAIN)}: these weights were trained on `{on}`, which has the images of `{split}`; give "
+        f"weights that were trained on train alone, or another split by --split."
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two data.yaml belong to the same data, moved or not."""
+    if one.samefile(other):
+        return True
+    manifests = manifest_sha256(one), manifest_sha256(other)
+    return all(manifests) and manifests[0] == manifests[1]
