@@ -105,6 +105,19 @@ OURS: dict[str, Make] = {
     "ga + curve_gp": ours(functools.partial(portfolio_of, {"ga": ga, "curve_gp": curve_gp}), **RECOMMENDED),
     "tpe + curve_gp": ours(functools.partial(portfolio_of, TPE_AND_CURVE_GP), **RECOMMENDED),
     "tpe + curve_gp, credit": ours(functools.partial(portfolio_of, TPE_AND_CURVE_GP, credit=True), **RECOMMENDED),
+    "tpe + curve_gp, no rungs": ours(functools.partial(portfolio_of, TPE_AND_CURVE_GP), ending="none"),
+    "tpe + curve_gp, credit, no rungs": ours(
+        functools.partial(portfolio_of, TPE_AND_CURVE_GP, credit=True), ending="none"
+    ),
+    **{
+        f"tpe + curve_gp, rungs {grace}/{eta}": ours(
+            functools.partial(portfolio_of, TPE_AND_CURVE_GP),
+            grace_period=grace,
+            reduction_factor=eta,
+            finish_start=True,
+        )
+        for grace, eta in ((6, 3), (8, 2), (10, 2))
+    },
     "tpe": ours(tpe, **RECOMMENDED),
     "tpe, prior around start": ours(functools.partial(believed, tpe), **RECOMMENDED),
     "ga": ours(ga, **RECOMMENDED),
