@@ -16,6 +16,7 @@ MAX_PICKLE_BYTES = 4 * 2**20  # official ones have 0.1 to 0.3 MB; a second per m
 _END_BYTES = 22  # of a zip archive's last record, without a comment
 _LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9"  # the magic number of torch before 1.6, pickled
 _ENCRYPTED = 0x1
+_FOLDER = 0x10  # of MS-DOS: torch reads nothing of such an entry, and its tensors hold whatever was in memory
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
     plain = entry.compress_type == zipfile.ZIP_STORED and entry.file_size == entry.compress_size
     if not plain or entry.flag_bits & _ENCRYPTED:
         raise ValueError(f"its entry {name!a} is compressed or encrypted, which torch.save never does")
+    if entry.external_attr & _FOLDER:
+        raise ValueError(f"its entry {name!a} is marked as a folder, which torch.save never does")
     parts = name.split("/")
     if name != entry.orig_filename or not name.isascii() or "\\" in name or "" in parts or ".." in parts:
         raise ValueError(f"its entry {name!a} has a name that torch.save never gives")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import subprocess
 import sys
 import zipfile
@@ -213,6 +214,18 @@ def test_damage_is_an_input_error_or_harmless(
         state = load_state(path)
         assert torch.equal(state["model.0.weight"], torch.arange(9.0))
         assert torch.equal(state["model.1.bias"], torch.ones(2))
+
+
+def test_a_tensor_that_is_marked_as_a_folder_is_refused(small: bytes, tmp_path: Path) -> None:
+    """Torch would read nothing of it, and give what the memory held before."""
+    path, damaged = tmp_path / "w.pt", bytearray(small)
+    with zipfile.ZipFile(io.BytesIO(small)) as file:
+        record = small.index(b"w/data/1", file.start_dir) - 46  # of its entry in the central directory
+    damaged[record + 38] |= 0x10
+    path.write_bytes(damaged)
+
+    with pytest.raises(InputError, match="marked as a folder"):
+        load_state(path)
 
 
 def test_ordered_dictionaries_carry_only_their_metadata(tmp_path: Path) -> None:
