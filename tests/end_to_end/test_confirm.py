@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from search.config import load_sweep_config
 from search.confirm.ledger import Ledger
@@ -18,7 +19,7 @@ from search.promote import PromoteOptions, promote
 from search.sweep import Options, run_sweep
 from tests.end_to_end.logged_detection import LoggedDetection
 from tests.end_to_end.test_real_sweep import TRAIN, Driver, Log, log, write_sweep
-from trainable.hyp import read_hyp
+from trainable.hyp import Hyp, read_hyp
 from trainable.loop import EpochLoop
 from trainable.settings import TrainSettings
 
@@ -109,6 +110,19 @@ def test_what_was_amid_its_epochs_goes_on_from_its_checkpoint(
         assert reached[f"trial_{number:05d}"] <= int(first[1]) <= reached[f"trial_{number:05d}"] + 1
 
 
+def trained_alone(settings: TrainSettings, hyp: Hyp) -> dict[str, Any]:
+    """The last epoch of a training in this process, with one thread as a trial of one core has it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        loop = EpochLoop(settings, hyp)
+        while not loop.finished:
+            last = loop.run_epoch().as_dict()
+    finally:
+        torch.set_num_threads(threads)
+    return last
+
+
 def test_the_figures_are_those_of_the_loop_alone(
     resumed: tuple[Path, dict[str, Any], str, dict[str, int]], shapes: Path
 ) -> None:
@@ -121,9 +135,7 @@ def test_the_figures_are_those_of_the_loop_alone(
     settings = TrainSettings.from_mapping({**TRAIN, "data": str(shapes), "epochs": EPOCHS, "seed": training.seed})
     hyp = read_hyp(run / "best_hyp.yaml")
     values = {**hyp.as_dict(), **ledger.plan.params[training.trial]}
-    loop = EpochLoop(settings, type(hyp).from_mapping(values))
-    while not loop.finished:
-        last = loop.run_epoch().as_dict()
+    last = trained_alone(settings, type(hyp).from_mapping(values))
     assert training.value == pytest.approx(last["fitness"], rel=1e-6)
     assert training.metrics["train_box_loss"] == pytest.approx(last["train_box_loss"], rel=1e-5)
 
