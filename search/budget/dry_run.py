@@ -160,12 +160,13 @@ def dry_run(config: SweepConfig, out: str | Path, options: Options | None = None
     sweep = Sweep(config, Path(out).absolute())
     check_new(sweep)
     with (
-        new_folder(sweep.run_dir, keep=False),
+        new_folder(sweep.run_dir, keep=False) as folder,
         _removed_again(config.storage_path),
         driver(sweep.run_dir),
         quiet_optuna(),
         runtime.ray_runtime(options.address),
     ):
+        folder.is_kept = False
         check_machines(sweep, options)
         return _estimate(sweep, options)
 

@@ -42,6 +42,8 @@ def test_nothing_is_left_and_two_epochs_were_trained_in_each_slot(files: SweepFi
 
 
 def test_it_checks_what_a_start_checks(files: SweepFiles) -> None:
+    for name in ("train", "val"):
+        (files.folder / name).mkdir()  # the size of the weights depends on the classes of the data set
     for wrong, words in (
         ({"resources": {"cpus": 99}}, "resources: a trial takes 99 CPUs"),
         ({"constraints": {"weights_megabytes": {"max": 1}}}, "break a constraint"),
