@@ -72,7 +72,8 @@ def test_a_killed_driver_is_gone_at_once_and_a_live_one_is_seen_from_another_pro
 
 
 def test_a_child_of_a_killed_driver_does_not_keep_it_alive(tmp_path: Path) -> None:
-    code = HOLD.replace("    print", "    import subprocess; subprocess.Popen(['sleep', '30'])\n    print")  # it runs by then
+    # The child runs before the driver says so: one that is still being made holds the lock for a moment.
+    code = HOLD.replace("    print", "    import subprocess; subprocess.Popen(['sleep', '30'])\n    print")
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
