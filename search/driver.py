@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from optuna.trial import TrialState
-from ray.tune.error import TuneError
 
-from data_prep.errors import DataMissingError, ImageError, WorkFailedError
+from data_prep.errors import DataMissingError, ImageError
 from search import checkpoints, runtime
 from search.assembly import Sweep
 from search.budget.guard import BudgetGuard, build_guard
@@ -22,6 +20,7 @@ from search.keeper import CheckpointKeeper
 from search.keys import LAST, TARGET
 from search.options import Options
 from search.progress import ProgressCallback
+from search.ray_errors import explained, while_ray_lives
 from search.retention import RetentionRule
 from search.schedulers.build import build_rungs, build_scheduler
 from search.searcher import StudySearcher
@@ -49,7 +48,7 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         callbacks = [BudgetCallback(guard), crashes, _board(sweep), keeper, shown, _gpu_advice(sweep, options)]
         keeper.settle()
         try:
-            with _explained(sweep, root, searcher):
+            with explained(sweep.run_dir, root, lambda: searcher.error, _resume(sweep)):
                 run = run_config(sweep.config, root, study.begin_session(root), stopper, callbacks)
                 build_tuner(sweep.config, options, searcher, scheduler, run).fit()
         finally:
@@ -62,20 +61,6 @@ def drive(sweep: Sweep, study: SweepStudy, target: int, options: Options) -> Swe
         result = conclude(sweep, study, interrupted=cut_short, ended=ended)
     _raise(sweep, searcher.error)
     return result
-
-
-@contextlib.contextmanager
-def _explained(sweep: Sweep, root: str, searcher: StudySearcher) -> Iterator[None]:
-    """Say of an error of Ray what happened and how to go on."""
-    try:
-        yield
-    except TuneError as error:
-        raise searcher.error or WorkFailedError(
-            f"{sweep.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {_resume(sweep)}."
-        ) from error
-    except (OSError, EOFError) as error:  # EOFError: a full disk left one of Ray's files empty
-        where, why = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
-        raise WorkFailedError(f"{where}: {why}: remove the cause (a full disk?) and {_resume(sweep)}.") from error
 
 
 def _raise(sweep: Sweep, error: Exception | None) -> None:
@@ -99,17 +84,11 @@ def _resume(sweep: Sweep) -> str:
 
 def _end_asked(sweep: Sweep, searcher: StudySearcher, interrupt: Interrupt, guard: BudgetGuard) -> Callable[[], bool]:
     """Whether the sweep is to end before its last trial."""
-    watch = runtime.NodeWatch()
 
     def should_end() -> bool:
-        if watch.lost():  # raised, for a clean end of the trials would be waited for
-            raise WorkFailedError(
-                f"{sweep.run_dir}: Ray on this machine has died (out of memory? see "
-                f"/tmp/ray/session_latest/logs/raylet.out); {_resume(sweep)}."
-            )
         return interrupt.requested or searcher.error is not None or guard.over()
 
-    return should_end
+    return while_ray_lives(should_end, sweep.run_dir, _resume(sweep))
 
 
 def _board(sweep: Sweep) -> TensorBoardCallback:

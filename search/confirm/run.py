@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ray.tune.error import TuneError
-
 from data_prep.errors import HypsweepError, StoppedError, WorkFailedError
 from search import checkpoints, runtime
 from search.config_files import check_files
@@ -22,6 +20,7 @@ from search.drivers import driver
 from search.interrupt import SweepStopper, interruptible
 from search.options import Options
 from search.paths import is_uri
+from search.ray_errors import explained, while_ray_lives
 from search.results import read_run
 from search.trial_plan import TrialPlan
 from search.tuner import build_tuner, run_config
@@ -84,20 +83,12 @@ def _train(work: Work, common: TrialPlan, options: Options) -> None:
     searcher = ConfirmSearcher(ledger, common, _finder(root, common.epochs), crashes.crash, options.say)
     keeper.settle()
     with interruptible(options.say) as interrupt:
-        stopper = SweepStopper(
-            common.metrics, _end_asked(lambda: interrupt.requested or searcher.error is not None, work.run_dir, again)
-        )
+        ends = while_ray_lives(lambda: interrupt.requested or searcher.error is not None, work.run_dir, again)
+        stopper = SweepStopper(common.metrics, ends)
         callbacks = [crashes, keeper, ConfirmProgress(ledger, options.say)]
-        try:
+        with explained(work.run_dir, root, lambda: searcher.error, again):
             run = run_config(work.config, root, checkpoints.begin_session(root), stopper, callbacks)
             build_tuner(work.config, options, searcher, None, run).fit()
-        except TuneError as error:
-            raise searcher.error or WorkFailedError(
-                f"{work.run_dir}: Ray Tune gave up ({str(error).strip().splitlines()[-1]}); {again}."
-            ) from error
-        except (OSError, EOFError) as error:  # EOFError: a full disk left one of Ray's files empty
-            where, why = getattr(error, "filename", None) or root, getattr(error, "strerror", None) or error
-            raise WorkFailedError(f"{where}: {why}: remove the cause (a full disk?) and {again}.") from error
     keeper.settle()
     if isinstance(searcher.error, HypsweepError):
         raise type(searcher.error)(f"{str(searcher.error).rstrip('.')}; {again}.") from searcher.error
@@ -117,18 +108,6 @@ def _finder(root: str, epochs: int) -> Callable[[int], str | None]:
         return found.path if found else None
 
     return find
-
-
-def _end_asked(asked: Callable[[], bool], run_dir: Path, again: str) -> Callable[[], bool]:
-    """Whether the confirmation is to end before its last training."""
-    watch = runtime.NodeWatch()
-
-    def should_end() -> bool:
-        if watch.lost():
-            raise WorkFailedError(f"{run_dir}: Ray on this machine has died (out of memory?); {again}.")
-        return asked()
-
-    return should_end
 
 
 __all__ = ["Confirmation", "confirm"]
