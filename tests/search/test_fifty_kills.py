@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from search.drivers import live_drivers
-from search.samplers.keys import DRIVER_KEY
+from search.samplers.keys import DRIVER_KEY, is_paused
 from tests.search.conftest import SweepFiles
 from tests.search.test_kill import Driver, raylet_of, start, trials
 
@@ -66,6 +66,11 @@ def known(files: SweepFiles) -> list[FrozenTrial]:
     return [t for t in trials(files) if t.state != TrialState.WAITING]
 
 
+def at_work(files: SweepFiles) -> list[int]:
+    """Trials whose epoch a kill may cost; one that waits at a rung has none in progress."""
+    return [t.number for t in known(files) if t.state == TrialState.RUNNING and not is_paused(t)]
+
+
 def is_over(files: SweepFiles) -> bool:
     found = known(files)
     return len(found) == TRIALS and all(t.state.is_finished() for t in found)
@@ -86,7 +91,7 @@ def wait_for_epochs(files: SweepFiles, drivers: list[Driver], more: int) -> bool
 
 def strike(rng: random.Random, files: SweepFiles, drivers: list[Driver], hit: Counter[int]) -> str:
     """Kill something; every trial that is at work may lose its epoch."""
-    hit.update(t.number for t in known(files) if t.state == TrialState.RUNNING)
+    hit.update(at_work(files))
     victim = rng.choice(drivers)
     kind = rng.choice(["driver", "driver", "worker", "raylet"])
     if victim.process.poll() is not None:
@@ -94,7 +99,7 @@ def strike(rng: random.Random, files: SweepFiles, drivers: list[Driver], hit: Co
     if kind == "worker":
         kill(files.epochs()[-1][2])
         wait_for_epochs(files, drivers, 1)
-        hit.update(t.number for t in known(files) if t.state == TrialState.RUNNING)
+        hit.update(at_work(files))
     elif kind == "raylet":
         kill(raylet_of(victim))
     kill(victim.process.pid)
