@@ -99,7 +99,8 @@ def final_epochs(console: Console) -> Callable[[dict[str, Any]], None]:
         seconds.append(metrics["epoch_seconds"])
         losses = ", ".join(f"{name} {metrics[f'train_{name}_loss']:.4f}" for name in ("box", "obj", "cls"))
         left = timedelta(seconds=round((metrics["epochs"] - metrics["epoch"]) * median(seconds)))
-        say(console, f"epoch {metrics['epoch']}/{metrics['epochs']}: losses {losses}, ETA {left}")
+        together = f", {metrics['workers']} workers" if metrics.get("workers", 1) > 1 else ""
+        say(console, f"epoch {metrics['epoch']}/{metrics['epochs']}: losses {losses}{together}, ETA {left}")
 
     return show
 

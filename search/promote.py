@@ -38,6 +38,8 @@ from trainable.settings import TrainSettings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from search.final_workers import FinalWorkers
+
 PROMOTED = "promoted"
 FINAL = "final"
 WEIGHTS, HYP, TRAIN, METRICS = "weights.pt", "hyp.yaml", "train.yaml", "metrics.json"
@@ -77,6 +79,9 @@ class PromoteOptions:
             How the winner is confirmed before; None takes the best trial as it is.
         epochs:
             Epochs of the final training; None takes those of the confirmation, or the sweep's.
+        workers, sync_bn:
+            How many train the final model together at most, and whether batch normalisation sees the images of all;
+            see :class:`trainable.final.FinalTraining`.
         max_megabytes:
             Largest size of the weights file in 10^6 bytes; checked before any time is spent, and after.
         address:
@@ -94,6 +99,8 @@ class PromoteOptions:
     trial: int | None = None
     confirm: ConfirmOptions | None = field(default_factory=ConfirmOptions)
     epochs: int | None = None
+    workers: int = 1
+    sync_bn: bool = False
     max_megabytes: float = 100.0
     address: str | None = None
     console: Console | None = None
@@ -116,15 +123,17 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
             How it is promoted.
 
     Raises:
-        InputError: The folder holds no sweep or no such trial, or is in use, or the model's weights would be larger
-            than allowed.
+        InputError: The folder holds no sweep or no such trial, or is in use, the model's weights would be larger than
+            allowed, or so many workers have no room.
         StoppedError: The user pressed Ctrl-C.
         WorkFailedError: No trial has finished an epoch, the confirmation did not decide, or a training failed.
     """
     options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
     config, study = read_run(run_dir)
     best = chosen_trial(config, study, run_dir, options.trial)
-    _refuse_large(*_final(config, best, options.epochs), options.max_megabytes)
+    hyp, settings = _final(config, best, options.epochs)
+    _refuse_large(hyp, settings, options.max_megabytes)
+    _refuse_workers(config, settings, options)
     confirmed = _confirm(run_dir, options)
     if confirmed is not None:
         best = confirmed_trial(confirmed, config, study)
@@ -205,15 +214,17 @@ def _train(
     if not is_uri(storage):
         Path(storage).mkdir(parents=True, exist_ok=True)
     with runtime.ray_runtime(options.address):
-        runtime.check_resources(config.resources, growing=options.address is not None)
+        workers = _workers(config, settings, options)
         runtime.check_nodes(config.resources, {"data": str(config.data)})
         training = FinalTraining(
             settings=settings,
             hyp=hyp,
             name=name,
             storage_path=storage,
-            cpus=_cpus(config, options.address),
-            gpus=runtime.gpus_per_trial(config.resources),
+            workers=workers.count,
+            cpus=workers.cpus,
+            gpus=workers.gpus,
+            sync_bn=options.sync_bn,
             max_failures=config.max_failures,
         )
         on_epoch = options.on_epoch
@@ -221,9 +232,19 @@ def _train(
         return train_final(training, weights, told)
 
 
-def _cpus(config: SweepConfig, address: str | None) -> float:
-    """What a trial gets on a cluster that others use, too; all cores where Ray was started for this training alone."""
-    return config.resources.cpus if address else max(config.resources.cpus, runtime.largest_node_cpus())
+def _workers(config: SweepConfig, settings: TrainSettings, options: PromoteOptions) -> FinalWorkers:
+    from search.final_workers import final_workers  # loads torch, too
+
+    return final_workers(
+        config.resources, settings, options.workers, sync_bn=options.sync_bn, shared=options.address is not None
+    )
+
+
+def _refuse_workers(config: SweepConfig, settings: TrainSettings, options: PromoteOptions) -> None:
+    """Refuse workers that have no room before the hours of a confirmation; one always has what a trial has."""
+    if options.workers > 1:
+        with runtime.ray_runtime(options.address):
+            _workers(config, settings, options)
 
 
 def _metrics(

@@ -70,6 +70,8 @@ def promote(
     max_seeds: _MaxSeeds = None,
     no_confirm: Annotated[bool, typer.Option("--no-confirm", help="Take the best trial as it is.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of the final training; the sweep's if absent.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Share the final training: a GPU each, or cores.")] = 1,
+    sync_bn: Annotated[bool, typer.Option("--sync-bn", help="Batch normalisation over all workers (GPUs).")] = False,
     max_megabytes: Annotated[float, typer.Option(help="Largest weights file, in 10^6 bytes.")] = 100.0,
     address: Address = None,
 ) -> None:
@@ -85,6 +87,8 @@ def promote(
         trial=trial,
         confirm=None if no_confirm else ConfirmOptions(top_k=top_k, seeds=seeds, max_seeds=max_seeds),
         epochs=epochs,
+        workers=workers,
+        sync_bn=sync_bn,
         max_megabytes=max_megabytes,
         address=address,
         console=console,

@@ -83,6 +83,11 @@ def largest_node_cpus() -> float:
     return max(float(node["Resources"].get("CPU", 0)) for node in _alive())
 
 
+def largest_node_gpus() -> float:
+    """GPUs of the node that has most of them."""
+    return max(float(node["Resources"].get("GPU", 0)) for node in _alive())
+
+
 def node_slots(resources: ResourcesConfig) -> list[tuple[str, int]]:
     """The ids of the nodes that can hold a trial, and how many at a time; the one that holds most of them first."""
     gpus = gpus_per_trial(resources)

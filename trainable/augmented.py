@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from trainable.augment.boxes import Boxes, augment_boxes
@@ -19,6 +20,7 @@ from trainable.dataset import YoloDataset
 from trainable.forward import MatchedBatch
 from trainable.loss import Matcher
 from trainable.prefetch import prefetch
+from trainable.replicas import ALONE, Replicas
 
 
 class AugmentedBatches:
@@ -41,6 +43,8 @@ class AugmentedBatches:
             Whether a GPU will read the batches.
         bank:
             The images in the memory of the device that trains, if they are there; it then renders them itself.
+        replicas:
+            Who shares each batch; together they draw what one would draw alone.
     """
 
     def __init__(
@@ -54,10 +58,11 @@ class AugmentedBatches:
         threads: int = 1,
         pin: bool = False,
         bank: DeviceBank | None = None,
+        replicas: Replicas = ALONE,
     ) -> None:
         self.dataset, self._hyp = dataset, hyp
         self._batch_size, self._seed = batch_size, seed
-        self._matcher, self._threads, self._pin = matcher, threads, pin
+        self._matcher, self._threads, self._pin, self._replicas = matcher, threads, pin, replicas
         self._boxes, self._sizes = Boxes.of(dataset.labels), dataset.sizes
         self._on_device = DeviceRenderer(bank, dataset.img_size) if bank is not None else None
         self._own = threading.local()
@@ -77,7 +82,8 @@ class AugmentedBatches:
         self._matcher.refresh()
         dataset, size = self.dataset, self._batch_size
         plan = draw_epoch(self._hyp, dataset.n, dataset.img_size, seed=self._seed, epoch=number)
-        parts = [plan.part(start, start + size) for start in range(0, len(plan), size)]
+        batches = np.array_split(np.arange(len(plan)), range(size, len(plan), size))
+        parts = [plan.take(self._replicas.share(batch)) for batch in batches]
         return prefetch(self._make, parts, self._threads)
 
     def _make(self, plan: EpochPlan) -> MatchedBatch:

@@ -11,6 +11,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 from data_prep.errors import HypsweepError
 from trainable.dataset import YoloDataset
 from trainable.prefetch import prefetch
+from trainable.replicas import ALONE, Replicas
 from trainable.yolov5_parts import seed_worker
 
 Batch = tuple[torch.Tensor, torch.Tensor, tuple[str, ...], tuple[Any, ...]]
@@ -40,6 +41,8 @@ class EpochBatches:
         threads:
             Without worker processes: threads that load ahead. Only for images that are not augmented, because
             YOLOv5's augmentation draws from the global random streams.
+        replicas:
+            Who shares each batch.
     """
 
     def __init__(
@@ -51,9 +54,10 @@ class EpochBatches:
         seed: int = 0,
         workers: int = 0,
         threads: int = 0,
+        replicas: Replicas = ALONE,
     ) -> None:
         self.dataset = dataset
-        self._threads = threads
+        self._threads, self._replicas = threads, replicas
         self._seed = seed
         self._workers = min(workers, batch_size if batch_size > 1 else 0)
         self.generator = torch.Generator()
@@ -76,11 +80,12 @@ class EpochBatches:
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of epoch ``number`` (from 0), which must be asked for in order."""
-        indices = list(self._batches)
+        indices = [self._replicas.share(batch).tolist() for batch in self._batches]
         if self._workers == 0:
             return prefetch(self._load, indices, self._threads)
         generator = torch.Generator()
-        generator.manual_seed(hash((self._seed, number)) % 2**63)
+        key = (self._seed, number) if self._replicas.alone else (self._seed, number, self._replicas.rank)
+        generator.manual_seed(hash(key) % 2**63)
         loader: DataLoader[Any] = DataLoader(
             self.dataset,
             batch_sampler=indices,

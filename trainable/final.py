@@ -7,6 +7,7 @@ of its own (:mod:`trainable.stored`), which Ray begins without a past.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import signal
 import tempfile
@@ -19,12 +20,13 @@ from typing import Any
 
 from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
 from ray import train
-from ray.train.torch import TorchTrainer
+from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
 
 from data_prep.errors import StoppedError, WorkFailedError
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
+from trainable.replicas import Replicas
 from trainable.settings import TrainSettings
 from trainable.stored import checkpoint_folders, next_session, whole_checkpoints
 from trainable.weights import save_stripped
@@ -43,8 +45,13 @@ class FinalTraining:
             Name of the training in ``storage_path``; one of the same name is gone on with.
         storage_path:
             Where its checkpoints lie: a path that all nodes reach, or a bucket.
+        workers:
+            How many train together at most. Where a node is lost for good, the others go on from the last epoch; where
+            one comes, it joins.
         cpus, gpus:
-            What the worker occupies.
+            What each worker occupies.
+        sync_bn:
+            Whether batch normalisation sees the images of all workers, see :class:`trainable.replicas.Replicas`.
         max_failures:
             How often a lost worker is replaced.
     """
@@ -53,8 +60,10 @@ class FinalTraining:
     hyp: Hyp
     name: str
     storage_path: str
+    workers: int = 1
     cpus: float = 1.0
     gpus: float = 0.0
+    sync_bn: bool = False
     max_failures: int = 3
 
 
@@ -74,7 +83,7 @@ def train_final(
             Called in a thread of this process with the metrics of each epoch.
 
     Returns:
-        The metrics of the last epoch.
+        The metrics of the last epoch, and ``workers``, how many trained it.
 
     Raises:
         StoppedError: The user pressed Ctrl-C.
@@ -117,8 +126,14 @@ def _trainer(training: FinalTraining, queue: Queue | None) -> TorchTrainer:
             "name": training.name,
             "storage_path": training.storage_path,
             "queue": queue,
+            "sync_bn": training.sync_bn,
         },
-        scaling_config=train.ScalingConfig(num_workers=1, use_gpu=training.gpus > 0, resources_per_worker=resources),
+        scaling_config=train.ScalingConfig(
+            # Elastic where there are several: as many as there is room for.
+            num_workers=1 if training.workers == 1 else (1, training.workers),  # type: ignore[arg-type]  # Ray's types lag
+            use_gpu=training.gpus > 0,
+            resources_per_worker=resources,
+        ),
         run_config=train.RunConfig(
             name=f"{training.name}/{session}",
             storage_path=training.storage_path,
@@ -176,20 +191,36 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Runs in Ray Train's worker: the epoch loop, with a checkpoint and stripped weights after each epoch."""
-    loop = EpochLoop(TrainSettings.from_mapping(config["train"]), Hyp.from_mapping(config["hyp"]))
+    """Runs in each of Ray Train's workers: the epoch loop, with a checkpoint and stripped weights after each epoch."""
+    context = train.get_context()
+    replicas = Replicas(context.get_world_rank(), context.get_world_size(), config["sync_bn"])
+    settings = _on_own_gpu(TrainSettings.from_mapping(config["train"]))
+    loop = EpochLoop(settings, Hyp.from_mapping(config["hyp"]), replicas=replicas)
     filesystem, base = _sessions(config["storage_path"], config["name"])
-    newest = max(whole_checkpoints(filesystem, base), default=None)
+    newest = replicas.told(max(whole_checkpoints(filesystem, base), default=None))
     if newest is not None:
         with train.Checkpoint(f"{base}/{newest.path}", filesystem).as_directory() as folder:
             loop.load(folder)
     if loop.finished:  # killed between its last report and the end
-        _report(loop, loop.last, None)
+        _report(loop, loop.last, None, replicas)
     while not loop.finished:
-        _report(loop, loop.run_epoch().as_dict(), config["queue"])
+        _report(loop, loop.run_epoch().as_dict(), config["queue"], replicas)
 
 
-def _report(loop: EpochLoop, metrics: dict[str, Any], queue: Queue | None) -> None:
+def _on_own_gpu(settings: TrainSettings) -> TrainSettings:
+    """The settings on the GPU that Ray gave this worker: those of one node see each other's, too."""
+    own = get_device()
+    if own.type != "cuda" or settings.device not in {"auto", "cuda"}:
+        return settings
+    return dataclasses.replace(settings, device=str(own))
+
+
+def _report(loop: EpochLoop, metrics: dict[str, Any], queue: Queue | None, replicas: Replicas) -> None:
+    """Tell Ray and the driver of an epoch; every worker must, and the first one has the checkpoint."""
+    metrics = {**metrics, "workers": replicas.world_size}
+    if not replicas.first:
+        train.report(metrics)
+        return
     with tempfile.TemporaryDirectory() as folder:
         save_stripped(loop.parts.ema.ema, Path(folder) / WEIGHTS)
         loop.save(folder)

@@ -26,6 +26,7 @@ from trainable.hyp import Hyp
 from trainable.memory import is_out_of_memory, peak, release, watch
 from trainable.metrics import EpochMetrics, Evaluation, Losses
 from trainable.parts import set_up
+from trainable.replicas import ALONE, Replicas
 from trainable.resume import check_state, refuse_stranger
 from trainable.settings import TrainSettings
 from trainable.validation import evaluate
@@ -49,6 +50,8 @@ class EpochLoop:
             The hyperparameters.
         store:
             Labels and images to share with other loops of this process.
+        replicas:
+            Which of the workers that train together this one is; each has a loop of the same settings.
 
     Attributes:
         epoch:
@@ -60,11 +63,13 @@ class EpochLoop:
         InputError: Model, weights, data set or device are not to be had.
     """
 
-    def __init__(self, settings: TrainSettings, hyp: Hyp, store: DataStore | None = None) -> None:
-        self.settings, self.hyp = settings, hyp
+    def __init__(
+        self, settings: TrainSettings, hyp: Hyp, store: DataStore | None = None, replicas: Replicas = ALONE
+    ) -> None:
+        self.settings, self.hyp, self._replicas = settings, hyp, replicas
         self._asked = settings  # `settings` follows what memory allows
         self._store = store or DataStore()
-        self.parts = set_up(settings, hyp, self._store)
+        self.parts = set_up(settings, hyp, self._store, replicas)
         self.epoch = 0
         self.last: dict[str, Any] = {}
         self._accumulation = settings.accumulation
@@ -98,7 +103,7 @@ class EpochLoop:
             self._halve_batch(start, reason)
 
     def _run_epoch(self) -> EpochMetrics:
-        rng.restore(self._streams)
+        self._restore_streams()
         parts, started = self.parts, time.perf_counter()
         watch(parts.device)
         losses = self._train()
@@ -123,9 +128,21 @@ class EpochLoop:
         self.last = metrics.as_dict()
         return metrics
 
+    def _restore_streams(self) -> None:
+        """Put this training's random streams in place; of several workers each draws its own, by epoch and rank."""
+        if self._replicas.alone:
+            rng.restore(self._streams)
+        else:  # a checkpoint holds the streams of the first worker alone
+            rng.seed(self.settings.seed, self.epoch, self._replicas.rank)
+
     def _halve_batch(self, start: dict[str, Any], reason: str) -> None:
         """Build the training anew with half the batch and twice the accumulation, at the state ``start``."""
         size = self.settings.batch_size
+        if not self._replicas.alone:  # the others are in the middle of the epoch
+            raise OutOfMemoryError(
+                f"train.batch_size {size}: {self.settings.model} does not fit into the memory of worker "
+                f"{self._replicas.rank} ({reason}); take more workers, or one, which halves its batch by itself."
+            )
         if size == 1:
             release(self.parts.device)
             raise OutOfMemoryError(
@@ -142,7 +159,7 @@ class EpochLoop:
         gc.collect()
         release(device)
         self.settings = dataclasses.replace(self.settings, batch_size=batch_size)
-        self.parts = set_up(self.settings, self.hyp, self._store)
+        self.parts = set_up(self.settings, self.hyp, self._store, self._replicas)
 
     def evaluate(self, batches: EpochBatches) -> Evaluation:
         """Judge the EMA weights as they are."""
@@ -172,7 +189,7 @@ class EpochLoop:
             # Asking a GPU for a number makes it wait, so only a CPU is asked at each batch.
             if parts.device.type == "cpu" or index + 1 == len(parts.train):
                 self._divergence.losses(mean, self.epoch)
-        return Losses(*mean.tolist())
+        return Losses(*self._replicas.mean(mean).tolist())
 
     def _steps(self) -> Iterator[torch.Tensor]:
         """Train batch by batch; yields the three losses of each, shape (3,)."""
@@ -182,7 +199,8 @@ class EpochLoop:
             warm = parts.schedule.warm_up(parts.optimizer, iteration, self.epoch)
             self._accumulation = warm if warm is not None else self._accumulation
             loss, items = parts.forward(batch)
-            parts.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch left it untyped
+            # Gradients are averaged over the workers, and YOLOv5's loss is a sum over images.
+            parts.scaler.scale(loss * self._replicas.world_size).backward()  # type: ignore[no-untyped-call]  # torch left it untyped
             if iteration - self._last_step >= self._accumulation:
                 self._step()
                 self._last_step = iteration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from trainable.hyp import Hyp
 from trainable.image_bank import ImagePolicy
 from trainable.loss import MatchedLoss, Matcher
 from trainable.precision import Precision, choose_precision
+from trainable.replicas import ALONE, Replicas
 from trainable.schedule import Schedule
 from trainable.settings import TrainSettings
 from trainable.weights import build_model, load_state
@@ -89,15 +91,18 @@ def select_device(name: str, key: str = "train.device") -> torch.device:
     return device
 
 
-def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts:
+def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore, replicas: Replicas = ALONE) -> TrainingParts:
     """Build everything, as ``yolov5.train.train`` does between its start and its first epoch.
 
+    Several workers that train together build the same, each with its share of the batches; the first one validates.
+
     Raises:
-        InputError: Model, weights, data set or device are not to be had.
+        InputError: Model, weights, data set or device are not to be had, or the batch cannot be shared.
     """
     if settings.optimizer != "SGD" and hyp.momentum >= 1:
         raise InputError(f"hyp `momentum` is {hyp.momentum:g}: {settings.optimizer} needs it below 1.")
     device = select_device(settings.device)
+    replicas.check(settings.batch_size, device)
     precision = choose_precision(settings, device)
     data = read_data_yaml(Path(settings.data))
     init_seeds(settings.seed, deterministic=device.type == "cpu")
@@ -107,7 +112,7 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     ema = (ForeachEMA if settings.path == "fast" else ModelEMA)(model)
     dataset = _train_dataset(settings, hyp, data, store, image_size)
     val = None
-    if settings.val_split is not None:
+    if settings.val_split is not None and replicas.first:
         val = _val_batches(settings, settings.val_split, data, store, image_size, stride)
     if settings.autoanchor:
         check_anchors(dataset, model=model, thr=hyp.anchor_t, imgsz=image_size)
@@ -116,7 +121,8 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore) -> TrainingParts
     weights = labels_to_class_weights(dataset.labels, model.nc)
     model.class_weights = weights.to(device) * model.nc
     loss = ComputeLoss(model)
-    train, forward = _train_batches(settings, hyp.as_dict(), dataset, store, model, loss, precision)
+    train, forward = _train_batches(settings, hyp.as_dict(), dataset, store, model, loss, precision, replicas)
+    forward = dataclasses.replace(forward, joined=replicas.joined(model, device))
     return TrainingParts(
         data, device, precision, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=precision.scaled),
         Schedule(hyp, settings, len(train)), train, val, forward, loss,
@@ -176,7 +182,8 @@ def _train_batches(
     model: DetectionModel,
     loss: ComputeLoss,
     precision: Precision,
-) -> tuple[TrainBatches, Forward]:
+    replicas: Replicas,
+) -> tuple[TrainBatches, ExactForward | FastForward]:
     """The training batches of the chosen path, and what computes the loss of one."""
     size, seed = settings.batch_size, settings.seed
     if settings.path == "fast" and not any(dataset.segments):
@@ -184,10 +191,10 @@ def _train_batches(
         threads, pin = max(settings.workers, 1), precision.device.type == "cuda"
         bank = store.on_device(dataset.bank, precision.device)
         augmented = AugmentedBatches(
-            dataset, hyp, size, seed=seed, matcher=matcher, threads=threads, pin=pin, bank=bank
+            dataset, hyp, size, seed=seed, matcher=matcher, threads=threads, pin=pin, bank=bank, replicas=replicas
         )
         return augmented, FastForward(model, MatchedLoss(loss), precision)
-    plain = EpochBatches(dataset, size, shuffle=True, seed=seed, workers=settings.workers)
+    plain = EpochBatches(dataset, size, shuffle=True, seed=seed, workers=settings.workers, replicas=replicas)
     if settings.path == "exact":
         return plain, ExactForward(model, loss, precision)
     logger.info("%s: labels are polygons, which YOLOv5 augments itself, more slowly", settings.data)

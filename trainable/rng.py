@@ -38,3 +38,11 @@ def restore(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def seed(*entropy: int) -> None:
+    """Seed all global random streams from whole numbers, at least 0; the same numbers make the same streams."""
+    words = np.random.SeedSequence(entropy).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(words[1])  # noqa: NPY002  # YOLOv5 draws from the global stream
+    torch.manual_seed(int(words[2]))

@@ -22,6 +22,9 @@ from search.runtime import check_nodes, ray_runtime
 from search.sweep import Options, run_sweep
 from tests.search.conftest import ROOT, SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable
+from trainable.final import FinalTraining, train_final
+from trainable.hyp import Hyp
+from trainable.settings import TrainSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 EPOCHS = 8
@@ -84,6 +87,35 @@ def test_every_trial_ends_though_a_node_is_taken_away(cluster: Cluster, tmp_path
     assert len(again) <= 2  # the epoch in progress, and one whose checkpoint was not written
     moved = {number: {pid for n, _, pid in files.epochs() if n == number} for number in range(6)}
     assert sum(len(pids) == 2 for pids in moved.values()) == 1  # and that one went on in another process
+
+
+@pytest.mark.exhaustive
+def test_a_final_training_goes_on_with_the_workers_that_are_left(
+    cluster: Cluster, shapes: Path, tmp_path: Path
+) -> None:
+    settings = TrainSettings(
+        data=str(shapes), epochs=12, model="yolov5n", image_size=64, batch_size=8, nominal_batch_size=8,
+        min_warmup_iterations=2, device="cpu", train_split="full", val_split=None,
+    )  # fmt: skip
+    heard: list[dict[str, object]] = []
+    (node,) = cluster.worker_nodes
+
+    def hear(metrics: dict[str, object]) -> None:
+        heard.append(metrics)
+        if len(heard) == 2:
+            cluster.remove_node(node, allow_graceful=False)
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Ray runs without token authentication")
+        with ray_runtime(cluster.address):
+            training = FinalTraining(settings, Hyp(), "final", str(tmp_path), workers=2)
+            metrics = train_final(training, tmp_path / "w.pt", hear)
+
+    assert (metrics["epoch"], metrics["workers"]) == (12, 1)
+    assert [row["workers"] for row in heard[:2]] == [2, 2]
+    assert sorted({row["epoch"] for row in heard}) == list(range(1, 13))
+    assert len(heard) <= 13  # an epoch that was told and not yet stored may come again
+    assert (tmp_path / "w.pt").stat().st_size > 1e6
 
 
 def test_a_node_that_does_not_see_the_data_is_named_before_the_first_trial(cluster: Cluster, tmp_path: Path) -> None:

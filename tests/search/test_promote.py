@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,15 @@ def test_a_default_that_failed_in_the_sweep_can_be_kept(
     found = promote(files.run)
     assert found.trial == 0
     assert found.metrics["trial_value"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_workers_without_room_are_refused_before_anything_is_confirmed(
+    won: SweepFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search.promote.runtime, "ray_runtime", lambda _: nullcontext())
+    monkeypatch.setattr(search.promote.runtime, "_alive", lambda: [{"NodeID": "0", "Resources": {"CPU": 4}}])
+    monkeypatch.setattr(search.promote, "confirm", None)
+
+    with pytest.raises(InputError, match="--workers 5: this machine has room for 4"):
+        promote(won.run, PromoteOptions(workers=5))
+    assert not (won.run / "promoted").exists()

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 import ray
 import torch
 from pyarrow.fs import LocalFileSystem
 
 from data_prep.errors import WorkFailedError
+from tests.trainable.joined_training import train_together
+from trainable.checkpoint import read_checkpoint
 from trainable.final import FinalTraining, train_final
 from trainable.hyp import Hyp
 from trainable.judge import judge
@@ -64,6 +67,50 @@ def test_one_worker_equals_the_loop_alone(final: TrainSettings, trained: Trained
     ema = loop.parts.ema.ema.state_dict()
     for key, value in load_state(trained.folder / "w.pt").items():
         assert torch.equal(value, ema[key].half().float() if value.is_floating_point() else ema[key]), key
+
+
+class Lost(NamedTuple):
+    """Kills a worker once."""
+
+    heard: list[dict[str, Any]]
+    after: int
+    killed: list[int]
+
+    def __call__(self, metrics: dict[str, Any]) -> None:
+        self.heard.append(metrics)
+        if len(self.heard) == self.after:
+            victim = workers_of_this_ray()[-1]
+            victim.kill()
+            self.killed.append(victim.pid)
+
+
+def workers_of_this_ray() -> list[psutil.Process]:
+    """The processes of Ray Train's workers, oldest first."""
+    children = psutil.Process().children(recursive=True)
+    found = [child for child in children if "RayTrainWorker" in "".join(child.cmdline())]
+    return sorted(found, key=lambda child: child.create_time())
+
+
+def test_two_workers_train_together_and_a_lost_one_is_replaced(final: TrainSettings, tmp_path: Path) -> None:
+    """What they learn is what two processes learn that nobody kills."""
+    settings = dataclasses.replace(final, epochs=6)
+    unbroken = train_together(settings, Hyp(), tmp_path / "two", workers=2, epochs=6)[0]
+    training = FinalTraining(settings, Hyp(), "final", str(tmp_path / "ray"), workers=2)
+    (tmp_path / "ray").mkdir()
+    lost = Lost([], after=2, killed=[])
+
+    metrics = train_final(training, tmp_path / "w.pt", lost)
+
+    assert (metrics["epoch"], metrics["workers"], len(lost.killed)) == (6, 2, 1)
+    assert sorted({row["epoch"] for row in lost.heard}) == [1, 2, 3, 4, 5, 6]
+    assert len(lost.heard) <= 7  # an epoch that was told and not yet stored may come again
+    assert sum("session" in str(folder) for folder in (tmp_path / "ray" / "final").iterdir()) == 1
+    for row in lost.heard:
+        assert row["train_box_loss"] == unbroken[row["epoch"] - 1]["train_box_loss"], row["epoch"]
+    tensors, _ = read_checkpoint(tmp_path / "two" / "checkpoint")
+    for key, value in load_state(tmp_path / "w.pt").items():
+        kept = tensors["ema"][key]
+        assert torch.equal(value, kept.half().float() if kept.is_floating_point() else kept), key
 
 
 @pytest.mark.exhaustive
