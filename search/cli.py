@@ -19,6 +19,7 @@ from rich.console import Console
 from data_prep.errors import HypsweepError, StoppedError
 from search.arguments import Address, Json, Run
 from search.data_cli import add_data_commands
+from search.flow_cli import run as run_flow
 from search.known.use import As
 from search.model_cli import add_model_commands
 from search.promotion_cli import add_promotion_commands
@@ -57,18 +58,17 @@ def options(
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"), address: Address = None
 ) -> None:
-    """Draw a herd, prepare it, sweep, and promote the best hyp to finished weights, on a CPU in minutes."""
-    from search.data_display import picture_progress
+    """Draw a herd and do the whole job on it: prepare, sweep, confirm, train, score; on a CPU in minutes."""
     from search.demo import run_demo
-    from search.display import demo_summary, sweep_options
+    from search.flow_display import flow_summary, flow_watch
 
     console = Console()
-    with picture_progress(console) as progress:
-        result = run_demo(out, sweep_options(console, address), progress)
-    demo_summary(console, result)
-    _exit_if_interrupted(result.sweep.interrupted)
+    with flow_watch(console, address) as watch:
+        found = run_demo(out, watch)
+    flow_summary(console, found)
 
 
+app.command("run")(run_flow)
 add_data_commands(app)
 
 

@@ -17,7 +17,6 @@ from search.samplers.keys import START
 
 if TYPE_CHECKING:
     from search.conclusion import SweepResult
-    from search.demo import DemoResult
     from search.known.report import ImportReport
     from search.promote import Promotion
     from search.status import SweepStatus
@@ -119,20 +118,6 @@ def promotion_summary(console: Console, promotion: Promotion) -> None:
     else:
         say(console, "on the test split: " + ", ".join(f"{name} {metrics['test'][name]:.4f}" for name in QUALITY))
     say(console, f"weights: {promotion.folder / 'weights.pt'} ({metrics['megabytes']:.1f} MB)")
-
-
-def demo_summary(console: Console, result: DemoResult) -> None:
-    """What the demo found and where everything lies."""
-    if result.promotion is None:
-        sweep_summary(console, result.sweep)
-        say(console, f"then run the demo again: hypsweep demo --out {result.out}")
-        return
-    sweep_summary(console, result.sweep, promoted=True)
-    promotion_summary(console, result.promotion)
-    map50 = result.test["map50"]
-    say(
-        console, f"On {result.out / 'raw_test'}, a herd that was never trained on, the weights reach mAP50 {map50:.3f}."
-    )
 
 
 def status_table(console: Console, status: SweepStatus) -> None:

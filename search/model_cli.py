@@ -127,18 +127,19 @@ def predict(
 
 
 def score(
-    answer: Annotated[Path, typer.Argument(help="CSV: ImageID,LabelName,XMin,XMax,YMin,YMax.")],
+    answer: Annotated[Path, typer.Argument(help="CSV: ImageID,LabelName,XMin,XMax,YMin,YMax; or a data.yaml.")],
     prediction: Annotated[
         Path, typer.Argument(help="CSV: ImageID,LabelName,Conf,XMin,XMax,YMin,YMax, in the units of ANSWER.")
     ],
     iou: Annotated[float, typer.Option(min=0, max=1, help="Least overlap of a right prediction.")] = 0.75,
+    split: Annotated[str | None, typer.Option(help="Of a data.yaml; test if absent, else val.")] = None,
     as_json: Json = False,
 ) -> None:
     """Score predictions against answers: mean average precision, as map-boxes computes it."""
     from search.model_display import score_remarks, score_table
     from trainable.score import score_files
 
-    found = score_files(answer, prediction, iou)
+    found = score_files(answer, prediction, iou, split)
     if as_json:
         typer.echo(json.dumps(found.as_dict(), allow_nan=False))
     else:

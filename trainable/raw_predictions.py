@@ -16,6 +16,7 @@ import cv2
 import torch
 
 from data_prep.dataset import DatasetYaml
+from data_prep.files import file_sha256
 from data_prep.progress import Progress, silent
 from trainable.bank_key import key_of, manifest_sha256
 from trainable.batches import Batch, EpochBatches
@@ -105,12 +106,6 @@ def _about(run: RawRun, images: LabelledImages) -> dict[str, Any]:
         "opencv": cv2.__version__,
         "torch": torch.__version__,
     }
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def labels_sha256(images: LabelledImages) -> str:

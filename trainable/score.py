@@ -66,26 +66,39 @@ class Score:
         }
 
 
-def score_files(answer: Path, prediction: Path, iou: float = 0.75) -> Score:
-    """Score a CSV file of predictions against one of answers, both normalised or both in pixels.
+def score_files(answer: Path, prediction: Path, iou: float = 0.75, split: str | None = None) -> Score:
+    """Score a CSV file of predictions against one of answers, both normalised or both in pixels, or against labels.
 
     Args:
         answer:
-            ``ImageID,LabelName,XMin,XMax,YMin,YMax``.
+            ``ImageID,LabelName,XMin,XMax,YMin,YMax``; or a ``data.yaml``.
         prediction:
             ``ImageID,LabelName,Conf,XMin,XMax,YMin,YMax``.
         iou:
             Least intersection over union of a right prediction, 0 to 1.
+        split:
+            Of a ``data.yaml``; None takes ``test``, or ``val`` where there is none, as ``hypsweep predict`` does.
 
     Raises:
+        DataMissingError: The split has no picture that can be used.
         InputError: A file cannot be read, lacks a column, or a cell is no finite number; there is no answer; one file
             is normalised and the other in pixels; ``iou`` is out of bounds.
     """
-    answers, predictions = read_answers(answer), read_predictions(prediction)
+    answers, predictions = _answers(answer, split), read_predictions(prediction)
     if not has_class(answers).any():
         raise InputError(f"{answer} has no box; name a table with answers")
     check_units(answers, predictions, (answer, prediction))
     return score(answers, predictions, iou)
+
+
+def _answers(path: Path, split: str | None) -> pd.DataFrame:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        from trainable.score_answers import split_answers  # loads torch, which a CSV file does not need
+
+        return split_answers(path, split)
+    if split is not None:
+        raise InputError(f"{path} is no data.yaml, so it has no split {split}; leave out --split.")
+    return read_answers(path)
 
 
 def score(answers: pd.DataFrame, predictions: pd.DataFrame, iou: float = 0.75) -> Score:

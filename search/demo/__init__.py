@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from search.demo.run import DemoResult, run_demo
+from search.demo.run import run_demo
 
-__all__ = ["DemoResult", "run_demo"]
+__all__ = ["run_demo"]

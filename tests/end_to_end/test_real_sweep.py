@@ -26,7 +26,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import search.demo.run as demo
 from data_prep.errors import DataMissingError
 from search.config import load_sweep_config
-from search.demo import DemoResult, run_demo
+from search.demo import run_demo
 from search.keys import LAST
 from search.progress import Progress
 from search.promote import PromoteOptions, promote
@@ -373,7 +373,7 @@ def test_ctrl_c_winds_down_and_says_how_to_go_on(begin: Callable[[str], tuple[Dr
 
 def test_the_demo_runs_twice(tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a small herd and a short sweep; its configurations may be changed by the user, so they are here."""
-    for name, value in {"TRAIN_IMAGES": 40, "TEST_IMAGES": 8, "FINAL_EPOCHS": 2}.items():
+    for name, value in {"TRAIN_IMAGES": 40, "TEST_IMAGES": 8}.items():
         assert hasattr(demo, name)
         monkeypatch.setattr(demo, name, value)
     source, out = Path(demo.__file__).parent, tmp_path / "demo"
@@ -384,26 +384,23 @@ def test_the_demo_runs_twice(tmp_path: Path, log: Log, monkeypatch: pytest.Monke
     config["trials"], config["scheduler"] = 3, {"grace_period": 1}
     config["train"] |= {"epochs": 2, "image_size": 64}
     (out / "sweep.yaml").write_text(yaml.safe_dump(config))
+    flow = yaml.safe_load((out / "flow.yaml").read_text())
+    flow["final"] = {"epochs": 2}
+    (out / "flow.yaml").write_text(yaml.safe_dump(flow))
 
     first = run_demo(out)
-    check_demo(first)
-    weights = (first.out / "sweep" / "promoted" / "weights.pt").stat().st_mtime_ns
+    assert first.ran == ("prepare", "sweep", "confirm", "final", "score", "report")
+    assert sum(first.results["sweep"]["states"].values()) == 3
+    assert first.results["confirm"]["seeds"] == 2
+    assert first.results["final"]["epochs"] == 2
+    assert 0 <= first.results["final"]["test"]["map50"] <= 1
+    assert 0 <= first.results["score"]["map"] <= 1
+    assert read_hyp(out / "sweep" / "promoted" / "hyp.yaml")
+    data = yaml.safe_load((out / "data" / "data.yaml").read_text())
+    assert data["names"] == ["pig", "cow"]
+    full, test = (len(list((out / "data" / "images" / split).iterdir())) for split in ("full", "test"))
+    assert (full, test) == (40, 8)
 
     second = run_demo(out)
-    check_demo(second)
-    assert second.sweep.states == first.sweep.states
-    assert second.test["map50"] == pytest.approx(first.test["map50"])
-    assert (second.out / "sweep" / "promoted" / "weights.pt").stat().st_mtime_ns >= weights
-
-
-def check_demo(result: DemoResult) -> None:
-    assert sum(result.sweep.states.values()) == 3
-    assert result.best_hyp is not None
-    assert read_hyp(result.best_hyp)
-    assert result.promotion is not None
-    assert result.promotion.metrics["epochs"] == 2
-    assert 0 <= result.test["map50"] <= 1
-    data = yaml.safe_load((result.out / "data" / "data.yaml").read_text())
-    assert data["names"] == ["pig", "cow"]
-    full, test = (len(list((result.out / "data" / "images" / split).iterdir())) for split in ("full", "test"))
-    assert (full, test) == (40, 8)
+    assert second.ran == ()
+    assert second.results == first.results

@@ -6,7 +6,7 @@ Nothing is unpacked to disk, and pictures are looked at before they are decoded 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -109,7 +109,7 @@ def _found(store: RawStore, path: Path, split: str | None) -> tuple[list[Source]
     suffix = path.suffix.lower()
     if path.is_dir() or suffix not in IMAGE_SUFFIXES | {".txt", ".yaml", ".yml"}:
         sources = pictures_in(store, path, "SOURCE")
-        return sources, _names([inner_path(source, path) for source in sources])
+        return sources, picture_names([inner_path(source, path) for source in sources])
     if suffix == ".txt":
         files = listed_images(path, Path.cwd())
         if not files:
@@ -120,10 +120,10 @@ def _found(store: RawStore, path: Path, split: str | None) -> tuple[list[Source]
         data = read_data_yaml(path)
         files = data.images(split or ("test" if "test" in data.splits else "val"))
     files = list(dict.fromkeys(files))
-    return [Source(file) for file in files], _names([file.as_posix() for file in files])
+    return [Source(file) for file in files], picture_names([file.as_posix() for file in files])
 
 
-def _names(paths: list[str]) -> list[str]:
+def picture_names(paths: Sequence[str]) -> list[str]:
     """File names, or whole paths where two have the same file name."""
     names = [PurePosixPath(path).name for path in paths]
     counts = Counter(name.casefold() for name in names)

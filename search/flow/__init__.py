@@ -1,0 +1,1 @@
+"""The whole job as one restartable flow: prepare, sweep, confirm, final, score, report."""
