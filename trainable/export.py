@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -96,7 +97,8 @@ class OnnxExport:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {**asdict(self), "path": str(self.path), "opset": OPSET}
+        values = {**asdict(self), "path": str(self.path), "opset": OPSET}
+        return dict(json.loads(json.dumps(values)))  # tuples become lists
 
 
 def parse_size(text: str) -> tuple[int, int]:
