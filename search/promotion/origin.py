@@ -35,10 +35,14 @@ def found_by(facts: CardFacts) -> list[str]:
     return section(
         "Sweep",
         line,
-        table(("searched", facts.winner), facts.searched.items()),
+        table(("searched", facts.winner), ((name, _short(value)) for name, value in facts.searched.items())),
         f"**{text(confirmed_line(facts.confirmed))}**",
         *_confirmation(facts.confirmed),
     )
+
+
+def _short(value: object) -> object:
+    return f"{value:.5g}" if isinstance(value, float) else value
 
 
 def _confirmation(found: Confirmation | None) -> list[str | list[str]]:
@@ -68,7 +72,10 @@ def trained_with(facts: CardFacts) -> list[str]:
 def versions(facts: CardFacts) -> list[str]:
     """What it was made with."""
     found: Mapping[str, str] = facts.metrics["versions"]
-    return section("Versions", ", ".join(f"{text(name)} {text(number)}" for name, number in found.items()) + ".")
+    line = ", ".join(f"{text(name)} {text(release)}" for name, release in found.items())
+    return section(
+        "Versions", f"{line}.", "The yolov5 package, whose classes are in `weights.pt`, is under the AGPL-3.0."
+    )
 
 
 def repeat(facts: CardFacts) -> list[str]:
