@@ -27,7 +27,7 @@ from search.drivers import driver
 from search.options import Options
 from search.paths import is_uri, join, write_text
 from search.promotion.finish import Finish, finish
-from search.promotion.gates import check_megabytes, refuse_large
+from search.promotion.gates import check_megabytes, refuse_large, refuse_metric
 from search.promotion.metrics import final_metrics
 from search.promotion.publish import HYP, PROMOTED, TRAIN, WEIGHTS, publish
 from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
@@ -129,12 +129,10 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
         WorkFailedError: No trial has finished an epoch, the confirmation did not decide, or a training failed.
     """
     options, run_dir = options or PromoteOptions(), Path(run_dir).absolute()
-    from trainable.thresholds import parse_measure  # loads torch
-
-    parse_measure(options.threshold_metric)  # refuses an unknown one before any time is spent
     config, study = read_run(run_dir)
     best = chosen_trial(config, study, run_dir, options.trial)
     refuse_large(*_final(config, best, options.epochs), options.max_megabytes)
+    refuse_metric(options.threshold_metric)
     confirmed = _confirm(run_dir, options)
     if confirmed is not None:
         best = confirmed_trial(confirmed, config, study)

@@ -1,4 +1,4 @@
-"""The size that finished weights may have: refused before any time is spent, and checked when they are there."""
+"""What a promotion refuses before any time is spent, and checks when the weights are there."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ def refuse_large(hyp: Hyp, settings: TrainSettings, limit: float) -> None:
             f"train.model {settings.model} makes weights of {megabytes:.1f} MB and {limit:g} MB are allowed: "
             "sweep a smaller model, or raise --max-megabytes."
         )
+
+
+def refuse_metric(name: str) -> None:
+    """Refuse a metric by which no thresholds can be chosen.
+
+    Raises:
+        InputError: There is no such metric.
+    """
+    from trainable.thresholds import parse_measure  # loads torch
+
+    parse_measure(name)
 
 
 def check_megabytes(megabytes: float, limit: float) -> None:
