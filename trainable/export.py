@@ -45,8 +45,6 @@ class OnnxOptions:
             Whether weights, input and output are float16.
         pictures:
             A source of pictures (:func:`trainable.predict.sources.open_source`) to try it on; None takes noise alone.
-        split:
-            Of a data.yaml.
         data:
             A data.yaml with the class names; None takes those in the weights.
         model:
@@ -60,7 +58,6 @@ class OnnxOptions:
     dynamic: bool = False
     half: bool = False
     pictures: Path | None = None
-    split: str | None = None
     data: Path | None = None
     model: str | None = None
 
@@ -187,7 +184,7 @@ def _pictures(options: OnnxOptions, size: tuple[int, int], stride: int) -> Itera
     """A few pictures of a source, spread over it, as ``yolov5 detect`` puts them into the network."""
     if options.pictures is None:
         return
-    with open_source(options.pictures, options.split) as pictures:
+    with open_source(options.pictures) as pictures:
         step = max(pictures.total // PICTURES, 1)
         for load in islice(pictures.loads(), 0, PICTURES * step, step):
             found = load()

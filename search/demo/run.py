@@ -120,4 +120,5 @@ def _promote_options(options: Options) -> PromoteOptions:
         address=options.address,
         on_start=None if shown is None else final_start(shown),
         on_epoch=None if shown is None else final_epochs(shown),
+        on_finish=options.say,
     )

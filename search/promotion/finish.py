@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from data_prep.dataset import read_data_yaml
+from data_prep.durable import write_error
 from data_prep.errors import WorkFailedError
 from data_prep.manifest import read_manifest
 from search.config import SweepConfig
@@ -70,8 +71,15 @@ def finish(work: Finish, folder: Path, metrics: dict[str, Any]) -> dict[str, Any
         The content of ``metrics.json``: ``metrics`` with ``confirmation``, ``onnx`` and ``thresholds``.
 
     Raises:
-        WorkFailedError: The ONNX file is off PyTorch, or something cannot be read or written.
+        DiskFullError, WorkFailedError: The ONNX file is off PyTorch, or something cannot be written.
     """
+    try:
+        return _finish(work, folder, metrics)
+    except OSError as error:
+        raise write_error(f"{work.run_dir}: what was promoted cannot be written", error) from error
+
+
+def _finish(work: Finish, folder: Path, metrics: dict[str, Any]) -> dict[str, Any]:
     onnx = _onnx(work, folder) if work.onnx else None
     thresholds = write_thresholds(work.confirmed, work.threshold_metric, folder, work.say)
     metrics = {

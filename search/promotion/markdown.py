@@ -23,6 +23,11 @@ def text(value: object) -> str:
     return _STARTS.sub(r"\g<0>\\", escaped)
 
 
+def inline(value: object) -> str:
+    """A name or path as code within a line."""
+    return text(value) if "`" in str(value) else f"`{printable(str(value))}`"
+
+
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
     """Lines of a table; all columns but the first are set right, as numbers are."""
     marks = ["---", *("---:" for _ in head[1:])]

@@ -48,6 +48,8 @@ def _short(value: object) -> object:
 def _confirmation(found: Confirmation | None) -> list[str | list[str]]:
     if found is None:
         return ["The best of many single trainings is flattered by luck; `hypsweep confirm` would tell."]
+    if not found.look:
+        return ["There was no other hyp to compare."]
     intro = (
         f"Trained anew with {found.look} new seeds each, {found.epochs} epochs on `{TRAINED_ON}`, judged on the "
         f"validation split by {text(found.metric)}; gains over the default hyp with their intervals:"

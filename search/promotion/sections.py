@@ -6,7 +6,7 @@ from data_prep.dataset import PREPARED
 from data_prep.manifest import FILES_NAME, Manifest
 from search.confirm.plan import TRAIN as TRAINED_ON
 from search.promotion.facts import CardFacts
-from search.promotion.markdown import number, section, table, text
+from search.promotion.markdown import inline, number, section, table, text
 from search.promotion.publish import HYP, METRICS, ONNX, THRESHOLDS, TRAIN, WEIGHTS
 from search.results import QUALITY
 
@@ -50,7 +50,7 @@ def files(facts: CardFacts) -> list[str]:
 
 def data(facts: CardFacts) -> list[str]:
     """The data set: counts and hashes."""
-    place, used = f"Data set: `{facts.data.file}`", f"The weights were trained on `{facts.settings.train_split}`"
+    place, used = f"Data set: {inline(facts.data.file)}", f"The weights were trained on `{facts.settings.train_split}`"
     if facts.manifest is not None:
         return section("Data", f"{place}, prepared by hypsweep. {used}.", *_prepared(facts.manifest, facts))
     counts = [(split, len(facts.data.images(split))) for split in facts.data.splits]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.errors import DataMissingError
+from data_prep.errors import DataMissingError, WorkFailedError
 from search.confirm.plan import TRAIN as TRAINED_ON
 from search.confirm.result import Confirmation
 from search.paths import write_text
@@ -48,8 +48,8 @@ def write_thresholds(
             Told what begins.
 
     Raises:
-        InputError: There is no such metric.
-        WorkFailedError: The checkpoint is damaged, or a file cannot be written.
+        InputError: There is no such metric, or the data set has changed.
+        OSError: The file cannot be written.
     """
     if confirmed is None:
         return FoundThresholds(None, "nothing was confirmed, and the final weights have seen the validation pictures")
@@ -61,13 +61,14 @@ def write_thresholds(
     name = "the default hyp" if confirmed.trial == 0 else f"trial {confirmed.trial}"
     with tempfile.TemporaryDirectory() as place:
         weights = Path(place, f"trial_{confirmed.trial:05d}_confirmed.pt")
-        settings = weights_of_checkpoint(confirmed.checkpoint, weights)
-        split = settings.val_split or "val"
-        say(f"choosing thresholds by {metric} on `{split}`, with the confirmed weights of {name}")
-        options = ThresholdOptions(split=split, metric=metric, model=settings.model, device=settings.device)
         try:
+            settings = weights_of_checkpoint(confirmed.checkpoint, weights)
+            split = settings.val_split or "val"
+            say(f"choosing thresholds by {metric} on `{split}`, with the confirmed weights of {name}")
+            options = ThresholdOptions(split=split, metric=metric, model=settings.model, device=settings.device)
             _, content = tune_thresholds(weights, settings.data, place, options)
-        except DataMissingError as error:  # too few pictures are no reason to withhold the weights
+        # A checkpoint that was damaged, or too few pictures, are no reason to withhold weights that are finished.
+        except (DataMissingError, WorkFailedError) as error:
             return FoundThresholds(None, str(error))
         header = (
             f"# Chosen with weights of the same hyp that were trained on `{TRAINED_ON}` alone: those beside this file\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -14,12 +15,13 @@ import yaml
 from optuna.trial import TrialState
 
 import search.promote
-from data_prep.errors import InputError, WorkFailedError
+from data_prep.errors import DiskFullError, InputError, WorkFailedError
 from search.confirm.opening import open_confirmation
 from search.confirm.options import ConfirmOptions
 from search.confirm.result import Confirmation
 from search.confirm.verdict import Verdict
 from search.drivers import DRIVERS
+from search.paths import write_text
 from search.promote import PromoteOptions, promote
 from search.results import read_run
 from tests.search.confirm.test_ledger import train
@@ -162,6 +164,23 @@ def test_an_onnx_file_that_is_off_leaves_the_older_promotion_and_nothing_else(
     monkeypatch.setattr("trainable.onnx_check.Tolerance.of", lambda **_: Tolerance(0, 0))
     with pytest.raises(WorkFailedError, match=r"off PyTorch by .*`hypsweep promote .* --no-onnx` leaves it out"):
         promote(won.run, PromoteOptions(confirm=None))
+    assert folder(won.run) == before
+
+
+def test_a_full_disk_leaves_the_older_promotion_and_nothing_else(
+    won: SweepFiles, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(won.run, AS_IT_IS)
+    before = folder(won.run)
+
+    def full(path: Path, content: str) -> None:
+        if path.name == "model_card.md":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_text(path, content)
+
+    monkeypatch.setattr("search.promotion.finish.write_text", full)
+    with pytest.raises(DiskFullError, match=f"{won.run}: what was promoted cannot be written: the disk is full"):
+        promote(won.run, AS_IT_IS)
     assert folder(won.run) == before
 
 

@@ -17,7 +17,6 @@ from data_prep.errors import InputError, WorkFailedError
 from tests.trainable.test_detector import written
 from trainable.export import OnnxOptions, export_onnx, parse_size
 from trainable.onnx_graph import OPSET, onnx_bytes
-from trainable.weights import load_state
 
 pytestmark = pytest.mark.timeout(120)
 SMALL = OnnxOptions(image_size=(64, 96))
@@ -166,9 +165,3 @@ def test_sizes(text: str, size: tuple[int, int]) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(InputError, match="384x640"):
         parse_size(text)
-
-
-def test_the_weights_are_read_and_not_changed(weights: Path, tmp_path: Path) -> None:
-    before = load_state(weights)
-    export_onnx(weights, tmp_path / "o.onnx", SMALL)
-    assert all(torch.equal(value, before[name]) for name, value in load_state(weights).items())

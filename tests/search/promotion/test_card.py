@@ -136,6 +136,20 @@ def test_figures_and_gain_with_its_interval(facts: CardFacts) -> None:
     assert "| trial 2 | 4 | 0.4000 | +0.0900 | +0.0500 to +0.1300 |" in card
 
 
+def test_a_default_that_nothing_was_compared_with(facts: CardFacts) -> None:
+    alone = replace(
+        confirmation(facts.run_dir),
+        verdict=Verdict.KEEP_DEFAULT,
+        trial=0,
+        look=0,
+        rows=(Row(0, 0.3, 0, None, None, None, None, None, 0),),
+    )
+    card = model_card(replace(facts, metrics={**facts.metrics, "trial": 0}, confirmed=alone))
+    assert "of the default hyp (trial 0)" in card
+    assert "There was no other hyp to compare." in card
+    assert "| default |" not in card
+
+
 def test_thresholds_and_onnx(facts: CardFacts) -> None:
     check = OnnxCheck(0.00123, 4e-6, 1000, Tolerance(0.05, 1e-3), ((1, 3, 64, 96),), 4)
     card = model_card(
