@@ -16,7 +16,7 @@ from trainable.onnx_check import INPUT, OUTPUT
 from trainable.yolov5_parts import DetectionModel
 
 OPSET = 12
-"""Version of ONNX's operators. All that YOLOv5 needs is in it, and OpenCV's and TensorRT's older releases read it."""
+"""Version of ONNX's operators. All that YOLOv5 needs is in it, and older readers know it: TensorRT 8.2 ends at 13."""
 _DYNAMIC = {INPUT: {0: "batch", 2: "height", 3: "width"}, OUTPUT: {0: "batch", 1: "anchors"}}
 
 
