@@ -30,7 +30,7 @@ def files(facts: CardFacts) -> list[str]:
     """What lies beside the card."""
     rows = [
         (WEIGHTS, "EMA weights in fp16; `yolov5 detect --weights`, `yolov5 val --weights`, `hypsweep predict`"),
-        (ONNX, "the same in fp32, for onnxruntime, OpenCV or TensorRT; boxes before NMS"),
+        (ONNX, "the same in fp32, for onnxruntime, OpenCV and others; boxes before NMS"),
         (HYP, "the hyperparameters, `yolov5 train --hyp`"),
         (TRAIN, "every setting of the final training"),
         (THRESHOLDS, "confidence and NMS; `hypsweep predict` takes it by itself"),
