@@ -117,7 +117,21 @@ def promotion_summary(console: Console, promotion: Promotion) -> None:
         say(console, "figures: none, the data set has no test split, and the model was trained on all the rest")
     else:
         say(console, "on the test split: " + ", ".join(f"{name} {metrics['test'][name]:.4f}" for name in QUALITY))
+    missing = metrics["thresholds_missing"]
+    if missing is not None:
+        say(console, f"thresholds: none, {missing}")
+    else:
+        chosen = metrics["thresholds"]["chosen"]
+        say(console, f"thresholds: confidence {chosen['confidence']:g}, NMS IoU {chosen['iou']:g}, thresholds.yaml")
+    if metrics["onnx"] is not None:
+        check = metrics["onnx"]["check"]
+        say(
+            console,
+            f"onnx:    {promotion.folder / 'weights.onnx'}, off PyTorch by at most {check['boxes']:.2g} px and "
+            f"{check['confidences']:.2g} in confidence",
+        )
     say(console, f"weights: {promotion.folder / 'weights.pt'} ({metrics['megabytes']:.1f} MB)")
+    say(console, f"card:    {promotion.folder / 'model_card.md'}")
 
 
 def status_table(console: Console, status: SweepStatus) -> None:

@@ -1,4 +1,4 @@
-"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``."""
+"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``, ``onnx``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def add_model_commands(app: typer.Typer) -> None:
     app.command()(thresholds)
     app.command()(predict)
     app.command()(score)
+    app.command()(onnx)
 
 
 def thresholds(
@@ -80,7 +81,9 @@ def predict(
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="FILE.csv, FILE.json (COCO) or a new folder (YOLO).")],
     format_: Annotated[str | None, typer.Option("--format", help="csv, coco or yolo; by the suffix if absent.")] = None,
-    thresholds: Annotated[Path | None, typer.Option(help="thresholds.yaml of `hypsweep thresholds`.")] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="thresholds.yaml; if absent, the one beside the weights, if there is one.")
+    ] = None,
     conf: Annotated[float | None, typer.Option(help="Confidence threshold; 0.25 if nothing says.")] = None,
     iou: Annotated[float | None, typer.Option(help="IoU threshold of NMS; 0.45 if nothing says.")] = None,
     max_det: Annotated[int | None, typer.Option(help="Most boxes of a picture; 1000 if nothing says.")] = None,
@@ -101,9 +104,10 @@ def predict(
     from trainable.nms import DETECT
     from trainable.predict import PredictOptions
     from trainable.predict import predict as run
-    from trainable.thresholds import KnownThresholds, read_thresholds
+    from trainable.thresholds import KnownThresholds, read_thresholds, thresholds_beside
 
-    known = KnownThresholds(DETECT, None) if thresholds is None else read_thresholds(thresholds)
+    source_of_them = thresholds or thresholds_beside(weights)
+    known = KnownThresholds(DETECT, None) if source_of_them is None else read_thresholds(source_of_them)
     given: dict[str, Any] = {"confidence": conf, "iou": iou, "max_detections": max_det, "agnostic": agnostic}
     options = PredictOptions(
         settings=replace(known.settings, **{name: value for name, value in given.items() if value is not None}),
@@ -119,9 +123,11 @@ def predict(
     with picture_progress(console) as progress:
         found = run(weights, source, out, options, progress)
     if as_json:
-        typer.echo(json.dumps({"out": str(out), **options.settings.as_dict(), **found._asdict()}, allow_nan=False))
+        taken = None if source_of_them is None else str(source_of_them)
+        said = {"out": str(out), "thresholds": taken, **options.settings.as_dict(), **found._asdict()}
+        typer.echo(json.dumps(said, allow_nan=False))
     else:
-        predict_summary(console, found, options.settings, out)
+        predict_summary(console, found, options.settings, out, source_of_them)
     if found.unreadable:
         sys.exit(1)
 
@@ -145,3 +151,38 @@ def score(
     else:
         score_table(Console(), found)
     score_remarks(Console(stderr=as_json), found, answer, prediction)
+
+
+def onnx(
+    weights: _Weights,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="FILE.onnx; beside the weights if absent.")] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(help="640, or height x width, 384x640; that of the training if absent, else 640.", metavar="SIZE"),
+    ] = None,
+    dynamic: Annotated[bool, typer.Option("--dynamic", help="Leave number and size of the images free.")] = False,
+    half: Annotated[bool, typer.Option("--half", help="float16 weights, input and output.")] = False,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder, archive, list, data.yaml or picture to check it on, besides noise.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="data.yaml with the class names; those of the weights.")] = None,
+    model: _Model = None,
+    as_json: Json = False,
+) -> None:
+    """Export weights to ONNX, once onnxruntime has said of pictures what PyTorch says; NMS is left to the user."""
+    from search.model_display import onnx_summary
+    from trainable.export import OnnxOptions, export_onnx, parse_size
+
+    options = OnnxOptions(
+        image_size=None if image_size is None else parse_size(image_size),
+        dynamic=dynamic,
+        half=half,
+        pictures=pictures,
+        data=data,
+        model=model,
+    )
+    found = export_onnx(weights, out, options)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), allow_nan=False))
+    else:
+        onnx_summary(Console(), found)

@@ -15,6 +15,7 @@ from data_prep.text import printable
 from search.display import say
 
 if TYPE_CHECKING:
+    from trainable.export import OnnxExport
     from trainable.nms import NmsSettings
     from trainable.predict import Summary
     from trainable.score import Score
@@ -50,17 +51,37 @@ def thresholds_summary(console: Console, choice: ThresholdChoice, folder: Path) 
     say(console, f"thresholds: {folder / 'thresholds.yaml'}")
 
 
-def predict_summary(console: Console, found: Summary, settings: NmsSettings, out: Path) -> None:
-    """How much was predicted, with which thresholds, and what could not be read."""
+def predict_summary(
+    console: Console, found: Summary, settings: NmsSettings, out: Path, thresholds: Path | None = None
+) -> None:
+    """How much was predicted, with which thresholds, where they come from, and what could not be read."""
     classes = ", boxes of all classes together" if settings.agnostic else ""
     say(
         console,
         f"{found.pictures} pictures, {found.boxes} boxes at {found.image_size} px: confidence {settings.confidence:g}, "
         f"IoU {settings.iou:g}, at most {settings.max_detections} a picture{classes}",
     )
+    if thresholds is not None:
+        say(console, f"thresholds: {thresholds}")
     if found.unreadable:
         say(console, f"{len(found.unreadable)} pictures could not be read; they are named above")
     say(console, f"predictions: {out}")
+
+
+def onnx_summary(console: Console, found: OnnxExport) -> None:
+    """What the file takes, how far it is off PyTorch, and where it lies."""
+    check, (height, width) = found.check, found.image_size
+    size = (
+        f"images of any number and size (traced at {width}x{height})" if found.dynamic else f"an image {width}x{height}"
+    )
+    say(console, f"input: {size}, {'float16' if found.half else 'float32'}, between 0 and 1; output: boxes before NMS")
+    tried = f"noise and pictures ({check.pictures})" if check.pictures else "noise alone; try --pictures"
+    say(
+        console,
+        f"off PyTorch: at most {check.boxes:.2g} px (allowed {check.allowed.boxes:g}; {check.compared} boxes) "
+        f"and {check.confidences:.2g} in confidence (allowed {check.allowed.confidences:g}), on {tried}",
+    )
+    say(console, f"onnx: {found.path} ({found.megabytes:.1f} MB)")
 
 
 def score_table(console: Console, found: Score) -> None:

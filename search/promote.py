@@ -1,24 +1,22 @@
 """Promotes a sweep's winner, once it is confirmed: its hyp, trained on the full data set, as finished weights.
 
-``promoted/`` appears at the end, whole: weights.pt, hyp.yaml, train.yaml, metrics.json.
+``promoted/`` appears at the end, whole: weights.pt, weights.onnx, hyp.yaml, train.yaml, metrics.json, thresholds.yaml,
+model_card.md.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import optuna
 import yaml
 
-from data_prep.dataset import read_data_yaml
-from data_prep.errors import InputError, WorkFailedError
 from search import runtime
 from search.config import SweepConfig
 from search.confirm.options import ConfirmOptions
@@ -26,10 +24,12 @@ from search.confirm.result import Confirmation
 from search.confirm.run import confirm
 from search.confirm.winner import confirmed_line, confirmed_trial
 from search.drivers import driver
-from search.goals.record import values_by_epoch
-from search.identity import fingerprint
 from search.options import Options
 from search.paths import is_uri, join, write_text
+from search.promotion.finish import Finish, finish
+from search.promotion.gates import check_megabytes, refuse_large, refuse_metric
+from search.promotion.metrics import final_metrics
+from search.promotion.publish import HYP, PROMOTED, TRAIN, WEIGHTS, publish
 from search.results import BestTrial, best_hyp_text, chosen_trial, read_run
 from search.space import load_space
 from trainable.hyp import Hyp, read_hyp
@@ -40,10 +40,8 @@ if TYPE_CHECKING:
 
     from search.final_workers import FinalWorkers
 
-PROMOTED = "promoted"
 FINAL = "final"
-WEIGHTS, HYP, TRAIN, METRICS = "weights.pt", "hyp.yaml", "train.yaml", "metrics.json"
-_MEGABYTE = 1e6
+THRESHOLD_METRIC = "score75"
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,12 @@ class PromoteOptions:
             Called with the trial's number and the epochs, before the final training begins.
         on_epoch:
             Called with the metrics of each epoch of the final training, and ``epochs``, how many there shall be.
+        onnx:
+            Whether ``weights.onnx`` is written, too, and run beside PyTorch.
+        threshold_metric:
+            By what thresholds are chosen (:func:`trainable.thresholds.parse_measure`).
+        on_finish:
+            Called with what begins after the final training, a sentence each.
     """
 
     trial: int | None = None
@@ -107,6 +111,9 @@ class PromoteOptions:
     on_confirmed: Callable[[Confirmation], None] | None = None
     on_start: Callable[[int, int], None] | None = None
     on_epoch: Callable[[dict[str, Any]], None] | None = None
+    onnx: bool = True
+    threshold_metric: str = THRESHOLD_METRIC
+    on_finish: Callable[[str], None] | None = None
 
 
 def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promotion:
@@ -132,17 +139,18 @@ def promote(run_dir: str | Path, options: PromoteOptions | None = None) -> Promo
     config, study = read_run(run_dir)
     best = chosen_trial(config, study, run_dir, options.trial)
     hyp, settings = _final(config, best, options.epochs)
-    _refuse_large(hyp, settings, options.max_megabytes)
+    refuse_large(hyp, settings, options.max_megabytes)
+    refuse_metric(options.threshold_metric)
     _refuse_workers(config, settings, options)
     confirmed = _confirm(run_dir, options)
     if confirmed is not None:
         best = confirmed_trial(confirmed, config, study)
     hyp, settings = _final(config, best, options.epochs or (confirmed.epochs if confirmed else None))
-    _refuse_large(hyp, settings, options.max_megabytes)
+    refuse_large(hyp, settings, options.max_megabytes)
     with driver(run_dir):
         if options.on_start is not None:
             options.on_start(best.trial.number, settings.epochs)
-        metrics = _promote(config, best, settings, run_dir, options, confirmed)
+        metrics = _promote(config, study, best, settings, run_dir, options, confirmed)
     return Promotion(run_dir / PROMOTED, best.trial.number, metrics, confirmed)
 
 
@@ -158,6 +166,7 @@ def _confirm(run_dir: Path, options: PromoteOptions) -> Confirmation | None:
 
 def _promote(
     config: SweepConfig,
+    study: optuna.Study,
     best: BestTrial,
     settings: TrainSettings,
     run_dir: Path,
@@ -175,11 +184,22 @@ def _promote(
         write_text(draft / TRAIN, yaml.safe_dump(settings.as_dict(), sort_keys=False))
         hyp = read_hyp(draft / HYP)
         trained = _train(config, run_dir, _name(best, settings), settings, hyp, draft / WEIGHTS, options)
-        metrics = _metrics(config, best, settings, hyp, draft / WEIGHTS, trained)
-        metrics["confirmation"] = confirmed.as_dict() if confirmed else None
-        write_text(draft / METRICS, json.dumps(metrics, indent=2) + "\n")
-        _check_megabytes(draft / WEIGHTS, metrics["megabytes"], options.max_megabytes)
-        _publish(draft, run_dir / PROMOTED)
+        metrics = final_metrics(config, best, settings, hyp, draft / WEIGHTS, trained)
+        check_megabytes(metrics["megabytes"], options.max_megabytes)
+        work = Finish(
+            run_dir=run_dir,
+            config=config,
+            study=study,
+            best=best,
+            settings=settings,
+            hyp=hyp,
+            confirmed=confirmed,
+            onnx=options.onnx,
+            threshold_metric=options.threshold_metric,
+            say=options.on_finish or (lambda _: None),
+        )
+        metrics = finish(work, draft, metrics)
+        publish(draft, run_dir / PROMOTED)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return metrics
@@ -245,67 +265,3 @@ def _refuse_workers(config: SweepConfig, settings: TrainSettings, options: Promo
     if options.workers > 1:
         with runtime.ray_runtime(options.address):
             _workers(config, settings, options)
-
-
-def _metrics(
-    config: SweepConfig, best: BestTrial, settings: TrainSettings, hyp: Hyp, weights: Path, trained: dict[str, Any]
-) -> dict[str, Any]:
-    """What ``metrics.json`` says; figures of the final model only from pictures that it never saw."""
-    from trainable.judge import judge
-
-    test = None
-    if "test" in read_data_yaml(Path(settings.data)).splits:
-        test = judge(weights, settings, hyp, data=settings.data, split="test").as_dict()
-    return {
-        "sweep": config.name,
-        "trial": best.trial.number,
-        "trial_metric": config.metric,
-        "trial_value": best.value,
-        "trial_0_value": best.default_value,
-        "trial_values": dict(zip((goal.metric for goal in config.goals), _values(best), strict=True)),
-        "data": settings.data,
-        "data_sha256": fingerprint(Path(settings.data)),
-        "model": settings.model,
-        "image_size": settings.image_size,
-        "seed": settings.seed,
-        "epochs": settings.epochs,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "last_epoch": trained,
-        "test": test,
-        "megabytes": weights.stat().st_size / _MEGABYTE,
-    }
-
-
-def _values(best: BestTrial) -> tuple[float, ...]:
-    return values_by_epoch(best.trial).get(best.epoch, (best.value,))
-
-
-def _refuse_large(hyp: Hyp, settings: TrainSettings, limit: float) -> None:
-    """Refuse a model whose stripped weights would be too large; its size does not depend on the training."""
-    from trainable.footprint import weights_megabytes
-
-    megabytes = weights_megabytes(settings.model, len(read_data_yaml(Path(settings.data)).names), hyp.anchors)
-    if megabytes > limit:
-        raise InputError(
-            f"train.model {settings.model} makes weights of {megabytes:.1f} MB and {limit:g} MB are allowed: "
-            "sweep a smaller model, or raise --max-megabytes."
-        )
-
-
-def _check_megabytes(weights: Path, megabytes: float, limit: float) -> None:
-    if megabytes > limit:
-        raise WorkFailedError(
-            f"{weights.name}: the finished weights have {megabytes:.1f} MB and {limit:g} MB are allowed; "
-            "raise --max-megabytes."
-        )
-
-
-def _publish(draft: Path, folder: Path) -> None:
-    """Put a finished draft in the place of an older promotion."""
-    draft.chmod(0o755)  # mkdtemp makes it private
-    old = folder.with_name(f".{folder.name}-old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

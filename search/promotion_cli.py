@@ -73,12 +73,18 @@ def promote(
     workers: Annotated[int, typer.Option(min=1, help="Share the final training: a GPU each, or cores.")] = 1,
     sync_bn: Annotated[bool, typer.Option("--sync-bn", help="Batch normalisation over all workers (GPUs).")] = False,
     max_megabytes: Annotated[float, typer.Option(help="Largest weights file, in 10^6 bytes.")] = 100.0,
+    onnx: Annotated[
+        bool, typer.Option("--onnx/--no-onnx", help="Write weights.onnx, too, and run it beside PyTorch.")
+    ] = True,
+    threshold_metric: Annotated[
+        str, typer.Option(help="By what thresholds are chosen: score75, f1, precision@recall=R ...")
+    ] = "score75",
     address: Address = None,
 ) -> None:
     """Confirm the best hyp, train it on the full data set and write finished weights."""
     from search.confirm.display import confirmation_summary
     from search.confirm.options import ConfirmOptions
-    from search.display import final_epochs, final_start, promotion_summary
+    from search.display import final_epochs, final_start, promotion_summary, say
     from search.promote import PromoteOptions
     from search.promote import promote as run_promotion
 
@@ -95,5 +101,8 @@ def promote(
         on_confirmed=lambda found: confirmation_summary(console, found),
         on_start=final_start(console),
         on_epoch=final_epochs(console),
+        onnx=onnx,
+        threshold_metric=threshold_metric,
+        on_finish=lambda line: say(console, line),
     )
     promotion_summary(console, run_promotion(run, chosen))

@@ -56,6 +56,12 @@ class FinalStep(FrozenModel):
     max_megabytes: float = Field(default=100.0, gt=0)
     """Largest weights file, in 10^6 bytes."""
 
+    onnx: bool = True
+    """Write ``weights.onnx``, too, and run it beside PyTorch."""
+
+    threshold_metric: str = "score75"
+    """By what thresholds are chosen; see ``hypsweep thresholds``."""
+
 
 class ScoreStep(FrozenModel):
     """How the finished weights are scored."""

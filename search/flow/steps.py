@@ -27,7 +27,8 @@ from search.flow.step import Made, Place, Step
 from search.identity import fingerprint
 from search.keys import TARGET
 from search.opening import load_study
-from search.promote import METRICS, PROMOTED, PromoteOptions, promote
+from search.promote import PromoteOptions, promote
+from search.promotion.publish import METRICS, PROMOTED
 from search.report import write_report
 from search.results import read_run
 from search.samplers.keys import START
@@ -166,6 +167,7 @@ def _final(place: Place, _: frozenset[str]) -> Made:
             console=place.watch.options.console,
             on_start=place.watch.on_start,
             on_epoch=place.watch.on_epoch,
+            on_finish=place.watch.say,
             **final.model_dump(),
         ),
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does stock YOLOv5 train with our hyp YAML, and do our promoted weights reach our figures there?
+# Does stock YOLOv5 train with our hyp YAML, and do our promoted weights (.pt and .onnx) reach our figures there?
 #
 #   tests/end_to_end/stock_yolov5.sh RUN WORK
 #
@@ -15,10 +15,10 @@ mkdir -p "${2:?usage: stock_yolov5.sh RUN WORK}"
 work=$(realpath "$2")
 python=${PYTHON:-python3.11}
 packages=(yolov5==7.0.14 torch==2.5.1 torchvision==0.20.1 numpy==1.26.4 Pillow==9.5.0 opencv-python==4.11.0.86
-    opencv-python-headless==4.11.0.86 'setuptools<81')
+    opencv-python-headless==4.11.0.86 'setuptools<81' onnx==1.17.0 onnxruntime==1.20.1)
 
-for file in best_hyp.yaml best_train.yaml promoted/weights.pt promoted/metrics.json; do
-    [[ -f $run/$file ]] || { echo "$run holds no $file: give a sweep that was promoted." >&2; exit 2; }
+for file in best_hyp.yaml best_train.yaml promoted/weights.pt promoted/weights.onnx promoted/metrics.json; do
+    [[ -f $run/$file ]] || { echo "$run holds no $file: give a sweep that was promoted (with --onnx)." >&2; exit 2; }
 done
 export YOLOV5_CONFIG_DIR=$work/config YOLO_CONFIG_DIR=$work/config MPLBACKEND=agg CUDA_VISIBLE_DEVICES=
 # Stock YOLOv5 must load the weights by its own rules; this would soften or harden them.
@@ -27,13 +27,13 @@ unset TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD TORCH_FORCE_WEIGHTS_ONLY_LOAD
 step() { printf '\n== %s\n' "$*"; }
 
 step "environment in $work/venv"
-if [[ ! -f $work/venv/.complete ]]; then
+if [[ ! -f $work/venv/.complete-2 ]]; then
     "$python" -m venv "$work/venv"
     "$work/venv/bin/pip" install --quiet "${packages[@]}"
-    touch "$work/venv/.complete"
+    touch "$work/venv/.complete-2"
 fi
 stock=$work/venv/bin
-"$stock/pip" list 2>/dev/null | grep -iE '^(yolov5|torch|torchvision|numpy|pillow|opencv-python|setuptools) '
+"$stock/pip" list 2>/dev/null | grep -iE '^(yolov5|torch|torchvision|numpy|pillow|opencv-python|setuptools|onnx|onnxruntime) '
 
 # YOLOv5 downloads Arial.ttf when it checks a data set; any TrueType font of that name will do.
 mkdir -p "$work/config"
@@ -72,11 +72,17 @@ differing = {k: (ours.get(k), theirs.get(k)) for k in ours.keys() | theirs.keys(
 sys.exit(f"stock YOLOv5 trained with another hyp: {differing}" if differing else 0)
 PYTHON
 
-step "yolov5 detect"
-"$stock/yolov5" detect --weights "$run/promoted/weights.pt" --source data/images/valid --imgsz "$image_size" \
-    --device cpu --save_txt --project runs --name detect > detect.log 2>&1 || { tail -20 detect.log >&2; exit 1; }
-tail -2 detect.log
-[[ -n $(ls runs/detect/labels 2>/dev/null) ]] || { echo "yolov5 detect found nothing at all" >&2; exit 1; }
+step "yolov5 detect, with weights.pt, weights.onnx in onnxruntime and in OpenCV"
+# A path without its folder is taken for a model of Hugging Face; OpenCV's file has no names, so --data gives them.
+for call in weights.pt weights.onnx "weights.onnx --dnn --data $work/data.yaml"; do
+    name=detect_${call//[ \/]/_}
+    # shellcheck disable=SC2086  # the options in $call are meant to be split
+    "$stock/yolov5" detect --weights "$run/promoted/"$call --source data/images/valid --imgsz "$image_size" \
+        --device cpu --save_txt --conf_thres 0.01 --project runs --name "$name" > "$name.log" 2>&1 ||
+        { tail -20 "$name.log" >&2; exit 1; }
+    tail -2 "$name.log"
+    [[ -n $(ls "runs/$name/labels" 2>/dev/null) ]] || { echo "yolov5 detect found nothing at all ($call)" >&2; exit 1; }
+done
 
 step "yolov5 val on valid: it must run; the weights were trained on these pictures, so nothing is compared"
 "$stock/yolov5" val --weights "$run/promoted/weights.pt" --data data.yaml --imgsz "$image_size" --task val \
@@ -98,5 +104,19 @@ theirs = {"precision": precision, "recall": recall, "map50": map50, "map50_95": 
 for name, value in theirs.items():
     print(f"{name:10} ours {ours[name]:.5f}  stock {value:.5f}  difference {abs(value - ours[name]):.5f}")
 sys.exit(any(abs(theirs[n] - ours[n]) > allowed for n in ("map50", "map50_95")))
+PYTHON
+
+step "yolov5 val on test with weights.onnx: YOLOv5 pads pictures to squares for it, so the figures are near, not equal"
+"$stock/python" - "$run" "$image_size" "${MAX_DIFFERENCE_ONNX:-0.05}" <<'PYTHON'
+import json, pathlib, sys
+from yolov5.val import run as val
+run, image_size, allowed = pathlib.Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+ours = json.loads((run / "promoted/metrics.json").read_text())["test"]
+(_, _, map50, map50_95, *_), *_ = val(
+    data="data.yaml", weights=str(run / "promoted/weights.onnx"), imgsz=image_size, task="test", batch_size=1,
+    device="cpu", workers=0, project="runs", name="test_onnx", plots=False)
+for name, value in {"map50": map50, "map50_95": map50_95}.items():
+    print(f"{name:10} ours {ours[name]:.5f}  stock, ONNX {value:.5f}  difference {abs(value - ours[name]):.5f}")
+sys.exit(bool(abs(map50 - ours["map50"]) > allowed))  # of a numpy.bool sys.exit would make an error
 PYTHON
 step "stock YOLOv5 agrees"

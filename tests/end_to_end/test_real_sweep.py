@@ -221,12 +221,17 @@ def test_a_winner_is_promoted_and_promoted_again(swept: Swept) -> None:
     assert metrics == first.metrics
     assert metrics["test"] is None  # it has seen all pictures
     assert metrics["megabytes"] == (first.folder / "weights.pt").stat().st_size / 1e6
+    assert metrics["onnx"]["check"]["boxes"] < 0.01
+    card = (first.folder / "model_card.md").read_text()
+    assert f"momentum: {read_hyp(first.folder / 'hyp.yaml').momentum}" in card
+    assert f"hypsweep promote runs/again --trial {first.trial} --epochs 2\n" in card
 
-    second = promote(run, PromoteOptions(confirm=None, epochs=1))
+    second = promote(run, PromoteOptions(confirm=None, epochs=1, onnx=False))
     assert json.loads((second.folder / "metrics.json").read_text())["epochs"] == 1
     again = load_state(second.folder / "weights.pt")
     assert any(not torch.equal(value, again[key]) for key, value in state.items())
-    assert {p.name for p in second.folder.iterdir()} == {"weights.pt", "hyp.yaml", "train.yaml", "metrics.json"}
+    left = {"weights.pt", "hyp.yaml", "train.yaml", "metrics.json", "model_card.md"}
+    assert {p.name for p in second.folder.iterdir()} == left
     assert not [p.name for p in run.iterdir() if p.name.startswith(".")]
 
 

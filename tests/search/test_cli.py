@@ -42,6 +42,7 @@ COMMANDS = (
     "confirm",
     "promote",
     "score",
+    "onnx",
 )
 
 

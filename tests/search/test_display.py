@@ -84,14 +84,22 @@ def test_a_final_training_shows_its_losses() -> None:
 
 def test_a_promotion_without_a_test_split_claims_no_figures(tmp_path: Path) -> None:
     screen = Screen(200)
-    metrics = {"epochs": 9, "test": None, "megabytes": 3.71}
+    missing = {"thresholds": None, "thresholds_missing": "nothing was confirmed", "onnx": None}
+    metrics = {"epochs": 9, "test": None, "megabytes": 3.71, **missing}
     promotion_summary(screen.console, Promotion(tmp_path, 3, metrics))
     assert screen.text.splitlines()[0] == "promoted trial 3: 9 epochs on the full data set"
     assert "figures: none" in screen.text
+    assert "thresholds: none, nothing was confirmed\n" in screen.text
+    assert "weights.onnx" not in screen.text
+    assert f"card:    {tmp_path / 'model_card.md'}\n" in screen.text
     assert f"weights: {tmp_path / 'weights.pt'} (3.7 MB)\n" in screen.text
     figures = dict.fromkeys(("map50", "map75", "map50_95", "precision", "recall"), 0.25)
-    promotion_summary(screen.console, Promotion(tmp_path, 3, metrics | {"test": figures}))
+    found = {"onnx": {"check": {"boxes": 0.00123, "confidences": 4e-6}}}
+    chosen = {"thresholds_missing": None, "thresholds": {"chosen": {"confidence": 0.05, "iou": 0.68}}}
+    promotion_summary(screen.console, Promotion(tmp_path, 3, metrics | {"test": figures} | found | chosen))
     assert "on the test split: map50 0.2500, map75 0.2500, map50_95 0.2500" in screen.text
+    assert "thresholds: confidence 0.05, NMS IoU 0.68, thresholds.yaml\n" in screen.text
+    assert "weights.onnx, off PyTorch by at most 0.0012 px and 4e-06 in confidence\n" in screen.text
 
 
 @pytest.mark.parametrize("width", [56, 80])

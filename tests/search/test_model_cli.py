@@ -1,4 +1,4 @@
-"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``."""
+"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``, ``onnx``."""
 
 from __future__ import annotations
 
@@ -58,6 +58,44 @@ def test_thresholds_then_predict(cli: Cli, data: Path, yolov5n_weights: Path, tm
     other = cli("predict", yolov5n_weights, data, "-o", "o.json", *known, *given, "--json")
     said = only_json(other.out)
     assert (said["confidence"], said["iou"], said["max_detections"], said["agnostic"]) == (0.5, 0.3, 2, True)
+
+
+def test_thresholds_beside_the_weights_are_taken_and_named(
+    cli: Cli, data: Path, yolov5n_weights: Path, tmp_path: Path
+) -> None:
+    shutil.copy(yolov5n_weights, tmp_path / "weights.pt")
+    ordinary = only_json(cli("predict", "weights.pt", data, "-o", "a.csv", *SIZE, "--json").out)
+    assert (ordinary["thresholds"], ordinary["confidence"], ordinary["iou"]) == (None, 0.25, 0.45)
+    chosen = {"confidence": 0.125, "iou": 0.5, "max_detections": 7, "agnostic": True}
+    for name, confidence in (("thresholds.yaml", 0.125), ("other.yaml", 0.375)):
+        (tmp_path / name).write_text(yaml.safe_dump({"chosen": {**chosen, "confidence": confidence}}))
+
+    said = only_json(cli("predict", "weights.pt", data, "-o", "b.csv", *SIZE, "--json").out)
+    assert said["thresholds"] == "thresholds.yaml"
+    assert {name: said[name] for name in chosen} == chosen
+    other = cli("predict", "weights.pt", data, "-o", "c.csv", *SIZE, "--thresholds", "other.yaml", "--iou", 0.6)
+    assert "confidence 0.375, IoU 0.6, at most 7 a picture" in other.out
+    assert "thresholds: other.yaml\n" in other.out
+
+
+def test_weights_become_onnx(cli: Cli, data: Path, yolov5n_weights: Path, tmp_path: Path) -> None:
+    found = cli("onnx", yolov5n_weights, "-o", "w.onnx", "--image-size", "64x96", "--pictures", data)
+    assert (found.code, found.err) == (0, "")
+    assert found.out.startswith("input: an image 96x64, float32, between 0 and 1; output: boxes before NMS\n")
+    assert "px (allowed 0.05; 1890 boxes)" in found.out
+    assert "on noise and pictures (4)\n" in found.out
+    said = only_json(cli("onnx", yolov5n_weights, "-o", "w.onnx", "--image-size", 64, "--dynamic", "--json").out)
+    assert (said["path"], said["image_size"], said["dynamic"], said["opset"]) == ("w.onnx", [64, 64], True, 12)
+    assert said["megabytes"] == (tmp_path / "w.onnx").stat().st_size / 1e6
+
+    assert_refused(cli("onnx", data, "-o", "x.onnx"), "is no YOLOv5 checkpoint")
+    assert_refused(cli("onnx", yolov5n_weights, "-o", "x.onnx", "--half", "--dynamic"), "--half and --dynamic")
+    assert_refused(cli("onnx", yolov5n_weights, "-o", "x.onnx", "--image-size", "big"), "384x640")
+    assert_refused(cli("onnx", yolov5n_weights, "-o", "x.pt"), r"ends with \.onnx")
+    (tmp_path / "x.onnx").mkdir()
+    place = ("-o", "x.onnx", "--image-size", 64)
+    assert_refused(cli("onnx", yolov5n_weights, *place), r"x\.onnx: the ONNX file cannot be written", code=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w.onnx", "x.onnx"]
 
 
 def test_a_broken_picture_ends_with_1_when_the_others_are_written(

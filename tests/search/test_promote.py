@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 import yaml
 from optuna.trial import TrialState
 
 import search.promote
-from data_prep.errors import InputError, WorkFailedError
+from data_prep.errors import DiskFullError, InputError, WorkFailedError
 from search.confirm.opening import open_confirmation
 from search.confirm.options import ConfirmOptions
 from search.confirm.result import Confirmation
 from search.confirm.verdict import Verdict
 from search.drivers import DRIVERS
+from search.paths import write_text
 from search.promote import PromoteOptions, promote
 from search.results import read_run
 from tests.search.confirm.test_ledger import train
 from tests.search.conftest import SweepFiles, open_tiny
 from tests.search.test_results import add, finish_run
 from trainable.hyp import read_hyp
+from trainable.onnx_check import Tolerance
 from trainable.weights import build_model, load_state, save_stripped
 
 pytestmark = pytest.mark.timeout(60)
 TRAIN = {"epochs": 2, "model": "yolov5n", "image_size": 64, "device": "cpu"}
-AS_IT_IS = PromoteOptions(confirm=None)
-CONTENT = {"weights.pt", "hyp.yaml", "train.yaml", "metrics.json"}
+AS_IT_IS = PromoteOptions(confirm=None, onnx=False)
+CONTENT = {"weights.pt", "hyp.yaml", "train.yaml", "metrics.json", "model_card.md"}
 
 
 @pytest.fixture
@@ -111,7 +116,7 @@ def test_only_a_test_split_gives_figures(won: SweepFiles, shapes: Path, trainer:
 def test_the_same_promotion_has_the_same_name_and_another_one_its_own(won: SweepFiles, trainer: Trainer) -> None:
     promote(won.run, AS_IT_IS)
     promote(won.run, AS_IT_IS)
-    promote(won.run, PromoteOptions(confirm=None, epochs=5))
+    promote(won.run, PromoteOptions(confirm=None, epochs=5, onnx=False))
     one, same, other = trainer.names
     assert one == same != other
 
@@ -120,7 +125,7 @@ def test_an_older_promotion_is_replaced_as_a_whole(won: SweepFiles, trainer: Tra
     promoted = won.run / "promoted"
     promote(won.run, AS_IT_IS)
     (promoted / "notes.txt").write_text("of the older one")
-    promote(won.run, PromoteOptions(confirm=None, epochs=5))
+    promote(won.run, PromoteOptions(confirm=None, epochs=5, onnx=False))
     assert {p.name for p in promoted.iterdir()} == CONTENT
     assert json.loads((promoted / "metrics.json").read_text())["epochs"] == 5
     assert not list(won.run.glob(".promoted*"))
@@ -133,6 +138,57 @@ def test_a_failed_training_leaves_the_older_promotion_and_nothing_else(won: Swee
     with pytest.raises(WorkFailedError, match="diverged"):
         promote(won.run, AS_IT_IS)
     assert folder(won.run) == before
+
+
+def test_the_onnx_file_stands_beside_the_weights(won: SweepFiles, trainer: Trainer) -> None:
+    said: list[str] = []
+    found = promote(won.run, PromoteOptions(confirm=None, on_finish=said.append))
+    assert {p.name for p in found.folder.iterdir()} == CONTENT | {"weights.onnx"}
+    onnx = found.metrics["onnx"]
+    assert (onnx["path"], onnx["image_size"], onnx["check"]["pictures"]) == ("weights.onnx", [64, 64], 4)
+    assert onnx == json.loads((found.folder / "metrics.json").read_text())["onnx"]
+    assert onnxruntime.InferenceSession(found.folder / "weights.onnx").get_inputs()[0].shape == [1, 3, 64, 64]
+    assert said == ["exporting weights.onnx, and running it beside PyTorch"]
+    card = (found.folder / "model_card.md").read_text()
+    assert f"{onnx['check']['boxes']:.2g} px" in card
+    assert f"sha256 `{hashlib.sha256((found.folder / 'weights.pt').read_bytes()).hexdigest()}`" in card
+    assert "None were chosen: nothing was confirmed" in card
+    assert found.metrics["thresholds"] is None
+    assert "nothing was confirmed" in found.metrics["thresholds_missing"]
+
+
+def test_an_onnx_file_that_is_off_leaves_the_older_promotion_and_nothing_else(
+    won: SweepFiles, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(won.run, AS_IT_IS)
+    before = folder(won.run)
+    monkeypatch.setattr("trainable.onnx_check.Tolerance.of", lambda **_: Tolerance(0, 0))
+    with pytest.raises(WorkFailedError, match=r"off PyTorch by .*`hypsweep promote .* --no-onnx` leaves it out"):
+        promote(won.run, PromoteOptions(confirm=None))
+    assert folder(won.run) == before
+
+
+def test_a_full_disk_leaves_the_older_promotion_and_nothing_else(
+    won: SweepFiles, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(won.run, AS_IT_IS)
+    before = folder(won.run)
+
+    def full(path: Path, content: str) -> None:
+        if path.name == "model_card.md":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_text(path, content)
+
+    monkeypatch.setattr("search.promotion.finish.write_text", full)
+    with pytest.raises(DiskFullError, match=f"{won.run}: what was promoted cannot be written: the disk is full"):
+        promote(won.run, AS_IT_IS)
+    assert folder(won.run) == before
+
+
+def test_an_unknown_threshold_metric_is_refused_before_the_training(won: SweepFiles, trainer: Trainer) -> None:
+    with pytest.raises(InputError, match="speed"):
+        promote(won.run, PromoteOptions(confirm=None, threshold_metric="speed"))
+    assert trainer.names == []
 
 
 def test_weights_that_would_be_too_large_are_refused_before_the_training(won: SweepFiles, trainer: Trainer) -> None:
@@ -209,7 +265,7 @@ def test_what_is_undecided_is_refused_with_the_next_command(
     assert not (won.run / "promoted").exists()
 
 
-@pytest.mark.parametrize("options", [PromoteOptions(trial=1), AS_IT_IS])
+@pytest.mark.parametrize("options", [PromoteOptions(trial=1, onnx=False), AS_IT_IS])
 def test_a_chosen_trial_and_the_best_as_it_is_need_no_confirmation(
     won: SweepFiles, trainer: Trainer, without_ray: None, options: PromoteOptions
 ) -> None:

@@ -13,7 +13,7 @@ The modules, in the order in which they are used: ``seen`` (may these weights be
 from trainable.thresholds.choose import ThresholdChoice
 from trainable.thresholds.grid import Grid
 from trainable.thresholds.measures import parse_measure
-from trainable.thresholds.report import KnownThresholds, read_thresholds
+from trainable.thresholds.report import KnownThresholds, read_thresholds, thresholds_beside
 from trainable.thresholds.run import ThresholdOptions, tune_thresholds
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "ThresholdOptions",
     "parse_measure",
     "read_thresholds",
+    "thresholds_beside",
     "tune_thresholds",
 ]

@@ -109,6 +109,12 @@ def grid_csv(choice: ThresholdChoice) -> str:
     return out.getvalue()
 
 
+def thresholds_beside(weights: Path) -> Path | None:
+    """The ``thresholds.yaml`` that ``hypsweep promote`` left beside weights; None where there is none."""
+    path = weights.with_name(YAML)
+    return path if path.is_file() else None
+
+
 def read_thresholds(path: Path) -> KnownThresholds:
     """Read a ``thresholds.yaml``; only ``chosen`` must be there, so that one can be written by hand.
 
