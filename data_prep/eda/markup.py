@@ -28,6 +28,18 @@ class Part(Share):
 
 
 @dataclass(frozen=True, slots=True)
+class Heat(Share):
+    """A cell with ``count``, the darker the larger the share that it is of ``total``.
+
+    Attributes:
+        bad:
+            Whether a large share is bad; another colour then.
+    """
+
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Swatch:
     """A cell with a text behind a sign of its colour."""
 
@@ -110,6 +122,10 @@ def data_uri(content: bytes, kind: str) -> str:
 def _cell(cell: Cell) -> str:
     if isinstance(cell, Swatch):
         return f'<td class="name" title="{text(cell.text)}">{swatch(cell.text, cell.colour)}</td>'
+    if isinstance(cell, Heat):
+        kind = "n heat bad" if cell.bad else "n heat"
+        shown = f"{number(cell.count)}<small>{per_cent(cell.value) if cell.count else ''}</small>"
+        return f'<td class="{kind}" style="--share:{_width(cell.value)}">{shown}</td>'
     if isinstance(cell, Part):
         shown = f"{number(cell.count)}<small>{per_cent(cell.value)}</small>"
         return f'<td class="n part" style="--share:{_width(cell.value)}">{shown}</td>'
