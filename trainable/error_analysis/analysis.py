@@ -72,14 +72,15 @@ class Analysis:
 
     @property
     def labelled(self) -> list[int]:
-        """Ids of the classes that have labels."""
-        return [int(kind) for kind in np.flatnonzero(self.ranking.labels)]
+        """Ids of the classes that have labels, those with the most first."""
+        return [kind for kind in self.shown if self.ranking.labels[kind]]
 
     @property
     def shown(self) -> list[int]:
-        """Ids of the classes that have labels or are predicted at the working confidence."""
-        predicted = {int(kind) for picture in self.working_pictures for kind in picture.kinds}
-        return sorted(predicted.union(self.labelled))
+        """Ids of the classes that have labels, those with the most first, then of those that are predicted alone."""
+        counts = self.ranking.labels + self.confusion.sum(1)[:-1]
+        present = [int(kind) for kind in np.flatnonzero(counts)]
+        return sorted(present, key=lambda kind: (-int(self.ranking.labels[kind]), kind))
 
     def mean(self, figure: str, size: str = ALL.name) -> float | None:
         """Mean of a figure of :class:`Quality` over the classes that have labels of a size; None without any."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from data_prep.eda.charts import PALETTE, Chart, class_colour
 from trainable.error_analysis.analysis import Analysis
@@ -18,7 +21,16 @@ MOST_CLASSES = 12
 def cost_chart(found: Analysis) -> Chart:
     """What each kind of error costs, as bars."""
     values = [found.cost(kind) for kind in Kind]
+    return _bars("costs", "What each kind of error costs", values, "AP that is gained where it is mended", "{:.3f}")
 
+
+def count_chart(found: Analysis) -> Chart:
+    """How many errors there are of each kind, as bars."""
+    values = [float(found.working_verdicts.count(kind)) for kind in Kind]
+    return _bars("counts", "How many there are", values, "errors at the working confidence", "{:,.0f}")
+
+
+def _bars(name: str, title: str, values: Sequence[float], label: str, form: str) -> Chart:
     def draw(axes: Axes) -> None:
         places = range(len(values))
         axes.barh(places, values, color=PALETTE[0], height=0.66)
@@ -26,22 +38,20 @@ def cost_chart(found: Analysis) -> Chart:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.grid(visible=True, axis="x")
-        axes.axvline(0, color=axes.xaxis.label.get_color(), linewidth=0.8)
-        axes.set(xlabel="AP that is gained where it is mended")
         low, high = min(*values, 0), max(*values, 0.01)
-        axes.set_xlim(1.12 * low, 1.12 * high)
+        axes.set(xlabel=label, xlim=(1.12 * low, 1.15 * high))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         for place, value in zip(places, values, strict=True):
-            axes.text(max(value, 0) + 0.012 * (high - low), place, f"{value:.3f}", va="center", fontsize=8)
+            axes.text(max(value, 0) + 0.012 * (high - low), place, form.format(value), va="center", fontsize=8)
         box = axes.get_position()
         axes.set_position((0.24, box.y0, box.x1 - 0.24, box.height))
 
-    return Chart("costs", "What each kind of error costs", "", draw)
+    return Chart(name, title, "", draw)
 
 
 def curve_charts(found: Analysis) -> list[Chart]:
     """Precision by recall of each class, the working point as a dot."""
-    order = sorted(found.labelled, key=lambda kind: -int(found.ranking.labels[kind]))
-    return [_curve_chart(found, kind) for kind in order[:MOST_CLASSES]]
+    return [_curve_chart(found, kind) for kind in found.labelled[:MOST_CLASSES]]
 
 
 def _curve_chart(found: Analysis, kind: int) -> Chart:

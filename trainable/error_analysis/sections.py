@@ -12,7 +12,7 @@ from data_prep.eda.markup import Cell, Heat, Share, Swatch, number, paragraph, t
 from data_prep.eda.sheets import Shown
 from data_prep.eda.shell import chart_row
 from trainable.error_analysis.analysis import Analysis
-from trainable.error_analysis.charts import MOST_CLASSES, cost_chart, curve_charts
+from trainable.error_analysis.charts import MOST_CLASSES, cost_chart, count_chart, curve_charts
 from trainable.error_analysis.kinds import BACKGROUND_IOU, Kind
 from trainable.error_analysis.quality import Quality
 from trainable.error_analysis.sizes import ALL, SIZES
@@ -70,7 +70,7 @@ def sizes(found: Analysis) -> str:
         "predictions that found one of them, or that found none and are of another size themselves."
     )
     rows: list[Sequence[Cell]] = []
-    for kind in found.shown:
+    for kind in found.labelled:
         rows += [
             (_name(found, kind), size.name, *_figures(found.quality[size.name][kind]))
             for size in SIZES
@@ -83,22 +83,20 @@ def sizes(found: Analysis) -> str:
 
 def confusion(found: Analysis) -> str:
     """What was taken for what."""
-    kinds = sorted(found.shown, key=lambda kind: -int(found.ranking.labels[kind]))[:_CLASSES]
-    order = [*sorted(kinds), len(found.names)]
-    totals = found.confusion.sum(0)
+    columns, totals = found.shown[:_CLASSES], found.confusion.sum(0)
+    true = [kind for kind in columns if totals[kind]]
     rows: list[Sequence[Cell]] = []
-    for said in order:
-        name: Cell = _name(found, said) if said < len(found.names) else Swatch("(missed)", "var(--note)")
-        row = [Heat(int(found.confusion[said, true]), int(totals[true]), bad=said != true) for true in order[:-1]]
-        background = Heat(int(found.confusion[said, -1]), int(totals[-1]), bad=True)
-        last: Cell = "" if said == order[-1] else background
-        rows.append((name, *row, last))
+    for said in (*columns, -1):
+        name = _name(found, said) if said >= 0 else Swatch("(missed)", "var(--note)")
+        cells = [Heat(int(found.confusion[said, kind]), int(totals[kind]), bad=said != kind) for kind in true]
+        background: Cell = Heat(int(found.confusion[said, -1]), int(totals[-1]), bad=True) if said >= 0 else ""
+        rows.append((name, *cells, background))
     more = f"Shown are the {_CLASSES} classes with the most labels." if len(found.shown) > _CLASSES else ""
     intro = (
         "Rows: what was said; columns: what is labelled, with the share of the column. Boxes are paired by overlap "
         "alone, as YOLOv5 does it. Last column: said where nothing is labelled. Last row: labelled and not found."
     )
-    head = ("said", *(found.names[kind] for kind in order[:-1]), "(background)")
+    head = ("said", *(found.names[kind] for kind in true), "(background)")
     return paragraph(intro, more) + table(head, rows)
 
 
@@ -119,7 +117,7 @@ def errors(found: Analysis) -> str:
         "the others cost."
     )
     head = ("kind", "errors", "share", "cost", *(f"cost, {found.names[kind]}" for kind in shown), "what it is")
-    return paragraph(intro) + chart_row([cost_chart(found)]) + table(head, rows)
+    return paragraph(intro) + chart_row([cost_chart(found), count_chart(found)]) + table(head, rows)
 
 
 def examples(found: Analysis, shown: Mapping[Kind, Sequence[Shown]]) -> str:
