@@ -180,7 +180,7 @@ def _draw_boxes(picture: Image.Image, wanted: Wanted) -> None:
         if full:
             # A dark edge, so that the line shows on a ground of its own colour.
             draw.rectangle((xs[0] - 1, ys[0] - 1, xs[1] + 1, ys[1] + 1), outline="black")
-        draw.rectangle((xs[0], ys[0], xs[1], ys[1]), outline=colour, width=3 if full else 1)
+        draw.rectangle((xs[0], ys[0], xs[1], ys[1]), outline=colour, width=3 if full else 1 + bool(wanted.marked))
 
     for box in sorted(wanted.record.boxes, key=lambda box: box.class_id == wanted.class_id):
         full = wanted.class_id is None or box.class_id == wanted.class_id

@@ -31,29 +31,29 @@ class MissingRules:
 
     Attributes:
         precision:
-            A prediction is at least so confident that of those of its class which are, this share is right, at every
-            one of ``match_ious``.
-        match_ious:
-            Overlaps that make a prediction right.
+            A prediction is at least so confident that of those of its class which are, this share is right.
+        match_iou:
+            Overlap that makes a prediction right. One is enough: what has the precision at it has it at less, too.
         nms_ious:
             NMS, all classes together, keeps it at every one of these IoUs.
         clear_iou:
             It overlaps every label of whatever class by less.
         inside:
-            Less than this share of it lies within any one label.
+            Less than this share of it lies within any one label, and it holds this share of one label at most: it is
+            neither a part of what is labelled nor a group of it.
 
     Raises:
         InputError: A value is out of range.
     """
 
     precision: float = 0.8
-    match_ious: tuple[float, ...] = (0.3, 0.5)
-    nms_ious: tuple[float, ...] = (0.4, 0.5, 0.6, 0.7)
+    match_iou: float = 0.5
+    nms_ious: tuple[float, ...] = (0.3, 0.5, 0.7)
     clear_iou: float = 0.3
     inside: float = 0.7
 
     def __post_init__(self) -> None:
-        values = (self.precision, *self.match_ious, *self.nms_ious, self.clear_iou, self.inside)
+        values = (self.precision, self.match_iou, *self.nms_ious, self.clear_iou, self.inside)
         if not all(0 < value <= 1 for value in values):
             raise InputError(f"a rule for missing labels is out of range: give numbers in (0, 1]; they are {self}.")
 
@@ -87,13 +87,12 @@ class Missing(NamedTuple):
 
 def least_confidences(pictures: Sequence[Picture], classes: int, rules: MissingRules) -> Floats:
     """How confident a prediction of each class must be, shape (classes,); infinite where nothing is enough."""
-    least = np.zeros(classes)
-    for iou in rules.match_ious:
-        ranking = rank(pictures, classes, iou)
-        for kind in range(classes):
-            confidences, right = ranking.of(kind)
-            reached = np.flatnonzero(right.cumsum() >= rules.precision * np.arange(1, len(right) + 1))
-            least[kind] = max(least[kind], confidences[reached[-1]] if len(reached) else np.inf)
+    least, ranking = np.full(classes, np.inf), rank(pictures, classes, rules.match_iou)
+    for kind in range(classes):
+        confidences, right = ranking.of(kind)
+        reached = np.flatnonzero(right.cumsum() >= rules.precision * np.arange(1, len(right) + 1))
+        if len(reached):
+            least[kind] = confidences[reached[-1]]
     return least
 
 
@@ -140,6 +139,8 @@ def _clear(boxes: Floats, labels: Floats, rules: MissingRules) -> Bools:
     """Which boxes lie clear of all labels."""
     if not len(labels):
         return np.ones(len(boxes), bool)
-    within = intersection(boxes, labels) / np.maximum(area(boxes), 1e-9)[:, None]
-    clear: Bools = (box_iou(boxes, labels).max(1) < rules.clear_iou) & (within.max(1) < rules.inside)
+    shared = intersection(boxes, labels)
+    part = (shared >= rules.inside * np.maximum(area(boxes), 1e-9)[:, None]).any(1)
+    group = (shared >= rules.inside * np.maximum(area(labels), 1e-9)).sum(1) > 1
+    clear: Bools = (box_iou(boxes, labels).max(1) < rules.clear_iou) & ~part & ~group
     return clear

@@ -137,12 +137,11 @@ def examples(found: Analysis, shown: Mapping[Kind, Sequence[Shown]]) -> str:
 def missing(found: Analysis, rows: Sequence[Sequence[Cell]], shown: Sequence[Shown]) -> str:
     """Labels that are likely to be missing."""
     rules = found.rules
-    ious = " and ".join(f"{iou:g}" for iou in rules.match_ious)
     intro = (
-        f"Predictions that lie clear of every label (IoU below {rules.clear_iou:g}, and less than "
-        f"{100 * rules.inside:g} % of them inside one), that NMS keeps at every IoU from {min(rules.nms_ious):g} to "
+        f"Predictions that lie clear of every label (IoU below {rules.clear_iou:g}, neither a part of one nor around "
+        f"several), that NMS keeps at every IoU from {min(rules.nms_ious):g} to "
         f"{max(rules.nms_ious):g}, and that are so confident that {100 * rules.precision:g} % of such predictions of "
-        f"the class are right at IoU {ious}."
+        f"the class are right at IoU {rules.match_iou:g}."
     )
     least = [
         (_name(found, kind), _least(float(found.least[kind])), sum(each.kind == kind for each in found.missing))

@@ -43,6 +43,12 @@ def test_what_lies_clear_is_listed_and_what_is_labelled_is_not() -> None:
     assert listed((100, 100, 130, 130, 0.9, 0), labels=[LABEL]) == []  # a part of what is labelled
 
 
+def test_a_group_of_labels_is_not_listed() -> None:
+    labels = [(0, x, 0.5, 0.1, 0.1) for x in (0.3, 0.7)]
+    assert listed((40, 80, 216, 180, 0.9, 0), labels=labels) == []
+    assert listed((40, 80, 216, 180, 0.9, 0), labels=labels[:1]) == [0.9]
+
+
 def test_a_neighbour_in_a_herd_is_listed() -> None:
     assert listed((140, 96, 204, 160, 0.9, 0), labels=[LABEL]) == [0.9]
     assert listed((140, 96, 204, 160, 0.9, 0), labels=[LABEL], rules=MissingRules(clear_iou=0.1)) == []
