@@ -140,9 +140,10 @@ def as_dict(found: Analysis, about: Mapping[str, Any]) -> dict[str, Any]:
         about:
             What it was made of: weights, data, digests.
     """
+    shown = found.shown
     figures = ("precision", "recall", "f1", "average_precision")
     by_class = {
-        size: {found.names[kind]: each.as_dict() for kind, each in rows.items() if kind in found.shown}
+        size: {found.names[kind]: each.as_dict() for kind, each in rows.items() if kind in shown}
         for size, rows in found.quality.items()
     }
     return {

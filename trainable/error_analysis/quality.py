@@ -12,7 +12,7 @@ from trainable.error_analysis.pictures import Bools, Floats, Ints, Picture
 from trainable.error_analysis.sizes import ALL, Size
 from trainable.thresholds.measures import OfClass, WorkingPoint, average_precision
 
-CONFIDENCES = np.arange(1000) / 1000
+CONFIDENCES = np.arange(1, 1000) / 1000
 """Working points that are tried for the best F1."""
 
 
