@@ -63,7 +63,8 @@ def analyse_errors(
     """Analyse the errors of weights on a split that they were not trained on.
 
     Into ``out`` go ``errors.html``, ``errors.json``, ``errors.csv``, ``missing_labels.csv`` and
-    ``raw_predictions.parquet``; with the last one another IoU or confidence takes no network.
+    ``raw_predictions.parquet``, unless ``hypsweep thresholds`` left that in its own folder beside the weights; with it
+    another IoU or confidence takes no network.
 
     Args:
         weights:
@@ -96,7 +97,7 @@ def analyse_errors(
     working = working_point(known, options.confidence)
     size = options.image_size or (known and known[0].image_size) or trained_image_size(weights) or IMAGE_SIZE
     run = RawRun(detector=detector, data=described, split=split, image_size=size)
-    raw = raw_predictions(run, folder / RAW, progress)
+    raw = raw_predictions(run, folder / RAW, progress, [weights.parent / "thresholds" / RAW])
     found = analyse(raw, described.names, working, options.iou, options.rules)
     kept = ("image_size", "model", "split", "weights_sha256", "labels_sha256")
     about = {name: raw.about[name] for name in kept} | {"weights": weights.name, "data": str(described.file)}
