@@ -17,7 +17,6 @@ import json
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -61,11 +60,9 @@ def main() -> None:
     detector = load_detector(weights, device="cpu", names=data.names)
     run = RawRun(detector=detector, data=data, split=arguments.split, image_size=arguments.image_size)
     images = list(raw_predictions(run, arguments.out / "raw_predictions.parquet"))
-    untouched = {name: len(listed(images, data, rules)) for name, rules in RULES.items()}
-    rows = {
-        name: {"listed_before": untouched[name]} | measure(images, data, rules, arguments)
-        for name, rules in RULES.items()
-    }
+    before = {name: len(rows) for name, rows in lists(images, data).items()}
+    seeds = [once(images, data, arguments.share, seed) for seed in range(arguments.seeds)]
+    rows = {name: {"listed_before": before[name]} | summary([each[name] for each in seeds]) for name in RULES}
     for name, row in rows.items():
         print(f"{name:24} {row}")
     print(json.dumps({"labels": sum(len(image.labels) for image in images), "share": arguments.share, "rules": rows}))
@@ -100,11 +97,8 @@ def train(arguments: argparse.Namespace) -> Path:
     return weights
 
 
-def measure(
-    images: Sequence[RawImage], data: DatasetYaml, rules: MissingRules, arguments: argparse.Namespace
-) -> dict[str, Any]:
-    """Means over the seeds; the standard deviation in brackets is that of one deletion."""
-    found = [once(images, data, rules, arguments.share, seed) for seed in range(arguments.seeds)]
+def summary(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over the seeds, and the standard deviation of one deletion (``_sd``)."""
     shown = {}
     for name in found[0]:
         values = [each[name] for each in found]
@@ -113,21 +107,24 @@ def measure(
     return shown
 
 
-def once(
-    images: Sequence[RawImage], data: DatasetYaml, rules: MissingRules, share: float, seed: int
-) -> dict[str, float]:
-    """One deletion: how long the list is, and how much of it and of what was deleted is right."""
+def once(images: Sequence[RawImage], data: DatasetYaml, share: float, seed: int) -> dict[str, dict[str, float]]:
+    """One deletion: by rules, how long the list is, and how much of it and of what was deleted is right."""
     kept, deleted = delete(images, share, seed)
-    found = listed(kept, data, rules)
-    right = sum(hits(image, [each for each in found if each.file == image.file]) for image in deleted)
     count = sum(len(image.labels) for image in deleted)
-    return {"listed": len(found), "precision": right / max(len(found), 1), "recall": right / max(count, 1)}
+    found = {}
+    for name, rows in lists(kept, data).items():
+        right = sum(hits(image, [each for each in rows if each.file == image.file]) for image in deleted)
+        found[name] = {"listed": len(rows), "precision": right / max(len(rows), 1), "recall": right / max(count, 1)}
+    return found
 
 
-def listed(images: Sequence[RawImage], data: DatasetYaml, rules: MissingRules) -> list[Missing]:
-    """The list that ``hypsweep errors`` makes."""
-    least = least_confidences(list(pictures_of(images, VAL)), len(data.names), rules)
-    return missing_labels(images, least, rules)
+def lists(images: Sequence[RawImage], data: DatasetYaml) -> dict[str, list[Missing]]:
+    """The list that ``hypsweep errors`` makes, by rules."""
+    pictures = list(pictures_of(images, VAL))
+    return {
+        name: missing_labels(images, least_confidences(pictures, len(data.names), rules), rules)
+        for name, rules in RULES.items()
+    }
 
 
 def delete(images: Iterable[RawImage], share: float, seed: int) -> tuple[list[RawImage], list[RawImage]]:
