@@ -7,7 +7,7 @@ more, each deleted label once. Its precision is a lower bound: labels that lacke
 is trained first, on train. Prints one JSON line last.
 
 Usage: python benchmarks/missing_labels.py --data .../data.yaml [--weights weights.pt | --start yolov5n.pt]
-       [--split val] [--share 0.1] [--seeds 10] [--image-size 256] [--epochs 10] [--threads 1] [--out DIR]
+       [--split val] [--share 0.1] [--seeds 10] [--seed 0] [--image-size 256] [--epochs 10] [--threads 1] [--out DIR]
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def main() -> None:
     run = RawRun(detector=detector, data=data, split=arguments.split, image_size=arguments.image_size)
     images = list(raw_predictions(run, arguments.out / "raw_predictions.parquet"))
     before = {name: len(rows) for name, rows in lists(images, data).items()}
-    seeds = [once(images, data, arguments.share, seed) for seed in range(arguments.seeds)]
+    seeds = [
+        once(images, data, arguments.share, seed) for seed in range(arguments.seed, arguments.seed + arguments.seeds)
+    ]
     rows = {name: {"listed_before": before[name]} | summary([each[name] for each in seeds]) for name in RULES}
     for name, row in rows.items():
         print(f"{name:24} {row}")
@@ -76,7 +78,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--split", default="val")
     parser.add_argument("--share", type=float, default=0.1)
     parser.add_argument("--out", type=Path, default=Path("runs/missing_labels"))
-    for name, default in (("seeds", 10), ("image-size", 256), ("epochs", 10), ("threads", 1)):
+    for name, default in (("seeds", 10), ("seed", 0), ("image-size", 256), ("epochs", 10), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     return parser.parse_args()
 

@@ -114,6 +114,8 @@ def missing_labels(images: Iterable[RawImage], least: Floats, rules: MissingRule
 @torch.inference_mode()
 def _of_image(image: RawImage, least: Floats, rules: MissingRules) -> Iterator[Missing]:
     rows = _stable(image, float(least.min(initial=np.inf)), rules)
+    if not len(rows):
+        return
     boxes = native_boxes(image, rows[:, :4]).numpy().astype(np.float64)
     kinds, confidences = rows[:, 5].numpy().astype(np.int64), rows[:, 4].numpy().astype(np.float64)
     wanted = (confidences >= least[kinds]) & _clear(boxes, native_labels(image).numpy().astype(np.float64), rules)
