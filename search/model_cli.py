@@ -1,4 +1,4 @@
-"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``, ``onnx``."""
+"""The commands about finished weights: ``thresholds``, ``errors``, ``predict``, ``score``, ``onnx``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _Weights = Annotated[Path, typer.Argument(help="Weights of YOLOv5 or hypsweep, a
 _ImageSize = Annotated[
     int | None, typer.Option(min=32, help="Longer side in pixels; that of the training if absent, else 640.")
 ]
+_Split = Annotated[str, typer.Option(help="Split that the weights were not trained on, e.g. val or test.")]
 _Model = Annotated[str | None, typer.Option(help="Name of the model, e.g. yolov5n; found out if absent.")]
 _Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
@@ -24,6 +25,7 @@ _Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 def add_model_commands(app: typer.Typer) -> None:
     """Add the commands about finished weights to an application, in the order in which one needs them."""
     app.command()(thresholds)
+    app.command()(errors)
     app.command()(predict)
     app.command()(score)
     app.command()(onnx)
@@ -32,7 +34,7 @@ def add_model_commands(app: typer.Typer) -> None:
 def thresholds(
     weights: _Weights,
     data: Annotated[Path, typer.Argument(help="The data.yaml.")],
-    split: Annotated[str, typer.Option(help="Split that the weights were not trained on, e.g. val or test.")] = "val",
+    split: _Split = "val",
     metric: Annotated[
         str,
         typer.Option(
@@ -72,6 +74,52 @@ def thresholds(
         typer.echo(json.dumps(content, allow_nan=False))
     else:
         thresholds_summary(console, choice, folder)
+
+
+def errors(
+    weights: _Weights,
+    data: Annotated[Path, typer.Argument(help="The data.yaml.")],
+    split: _Split = "val",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder to write; errors beside the weights if absent.")
+    ] = None,
+    iou: Annotated[float, typer.Option(help="Least overlap of a right prediction.")] = 0.5,
+    confidence: Annotated[
+        float | None, typer.Option(help="Working confidence; of the thresholds, else the one with the best F1.")
+    ] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(help="thresholds.yaml; that of the weights, beside them, if absent.")
+    ] = None,
+    missing_precision: Annotated[
+        float, typer.Option(help="How sure a missing label must be: share of such predictions that are right.")
+    ] = 0.8,
+    image_size: _ImageSize = None,
+    model: _Model = None,
+    device: _Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Say what goes wrong: per class and size, by kind of error and its cost; list labels that may be missing."""
+    from search.data_display import picture_progress
+    from search.model_display import errors_summary
+    from trainable.error_analysis import ErrorOptions, MissingRules, analyse_errors
+
+    console, folder = Console(stderr=as_json), out or weights.parent / "errors"
+    options = ErrorOptions(
+        split=split,
+        iou=iou,
+        confidence=confidence,
+        thresholds=thresholds,
+        rules=MissingRules(precision=missing_precision),
+        image_size=image_size,
+        model=model,
+        device=device,
+    )
+    with picture_progress(console) as progress:
+        found, content = analyse_errors(weights, data, folder, options, progress)
+    if as_json:
+        typer.echo(json.dumps(content, allow_nan=False))
+    else:
+        errors_summary(console, found, folder)
 
 
 def predict(

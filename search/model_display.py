@@ -15,6 +15,7 @@ from data_prep.text import printable
 from search.display import say
 
 if TYPE_CHECKING:
+    from trainable.error_analysis import Analysis
     from trainable.export import OnnxExport
     from trainable.nms import NmsSettings
     from trainable.predict import Summary
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from trainable.thresholds import ThresholdChoice
 
 _NAMES = 5  # classes that a remark has room for
+_CLASSES = 20  # classes that a table on a screen has room for
 
 
 def thresholds_summary(console: Console, choice: ThresholdChoice, folder: Path) -> None:
@@ -49,6 +51,39 @@ def thresholds_summary(console: Console, choice: ThresholdChoice, folder: Path) 
     for note in choice.notes:
         say(console, f"note: {note}")
     say(console, f"thresholds: {folder / 'thresholds.yaml'}")
+
+
+def errors_summary(console: Console, found: Analysis, folder: Path) -> None:
+    """Figures per class, errors by kind with their costs, and where to read on."""
+    from trainable.error_analysis.kinds import Kind
+    from trainable.error_analysis.sizes import ALL
+
+    table = Table("class")
+    for name in ("labels", "precision", "recall", f"AP at IoU {found.iou:g}"):
+        table.add_column(name, justify="right")
+    for kind in found.shown[:_CLASSES]:
+        own = found.quality[ALL.name][kind]
+        figures = (own.precision, own.recall, own.average_precision)
+        table.add_row(escape(printable(found.names[kind])), str(own.labels), *map(_rate, figures))
+    table.add_section()
+    means = [found.mean(name) for name in ("precision", "recall", "average_precision")]
+    table.add_row("mean", str(int(found.ranking.labels.sum())), *map(_rate, means))
+    console.print(table)
+    costs = Table("error")
+    for name in ("errors", "cost in AP"):
+        costs.add_column(name, justify="right")
+    for kind in Kind:
+        costs.add_row(kind.name.lower(), str(found.working_verdicts.count(kind)), f"{found.cost(kind):.4f}")
+    console.print(costs)
+    working = found.working
+    say(console, f"precision, recall and errors at confidence {working.confidence:g}, from {working.confidence_from}")
+    say(console, f"NMS at IoU {working.nms.iou:g}, from {working.nms_from}")
+    say(console, f"labels that are likely to be missing: {len(found.missing)}, {folder / 'missing_labels.csv'}")
+    say(console, f"page: {folder / 'errors.html'}")
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
 
 
 def predict_summary(

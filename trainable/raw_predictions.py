@@ -7,7 +7,7 @@ What NMS, a confidence threshold or a bound on the detections make of them can t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class RawRun:
     confidence: float = CONFIDENCE
 
 
-def raw_predictions(run: RawRun, path: Path, progress: Progress = silent) -> RawFile:
+def raw_predictions(run: RawRun, path: Path, progress: Progress = silent, elsewhere: Sequence[Path] = ()) -> RawFile:
     """The raw predictions of a run: those in ``path``, if they are of this run, else made now and put there.
 
     Images go through the network one at a time, in the shape and precision in which :func:`trainable.judge.judge` has
@@ -72,6 +72,8 @@ def raw_predictions(run: RawRun, path: Path, progress: Progress = silent) -> Raw
             The file.
         progress:
             Told of each image, as stage ``predict``.
+        elsewhere:
+            Other files that may hold them already.
 
     Raises:
         DataMissingError: The split has no image that can be used, or a label of an unknown class.
@@ -81,7 +83,7 @@ def raw_predictions(run: RawRun, path: Path, progress: Progress = silent) -> Raw
     store = DataStore()
     images = store.images(run.data, run.split, POLICY)
     about = _about(run, images)
-    found = find_raw(path, about)
+    found = next(filter(None, (find_raw(place, about) for place in (path, *elsewhere))), None)
     if found is not None:
         return found
     with writing(path, about) as writer:

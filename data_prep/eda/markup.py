@@ -28,6 +28,18 @@ class Part(Share):
 
 
 @dataclass(frozen=True, slots=True)
+class Heat(Share):
+    """A cell with ``count``, the darker the larger the share that it is of ``total``.
+
+    Attributes:
+        bad:
+            Whether a large share is bad; another colour then.
+    """
+
+    bad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Swatch:
     """A cell with a text behind a sign of its colour."""
 
@@ -76,15 +88,15 @@ def per_cent(share: float) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Return a table, numbers to the right; without any row, nothing."""
+    """Return a table, columns with numbers to the right; without any row, nothing."""
     body = [list(row) for row in rows]
     if not body:
         return ""
-    right = [not isinstance(cell, (str, Swatch)) for cell in body[0]]
+    right = [any(not isinstance(cell, (str, Swatch)) for cell in column) for column in zip(*body, strict=True)]
     heads = "".join(
         f'<th scope="col"{_class(numeric)}>{text(name)}</th>' for name, numeric in zip(head, right, strict=True)
     )
-    lines = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in body)
+    lines = "".join(f"<tr>{''.join(map(_cell, row, right))}</tr>" for row in body)
     return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>'
 
 
@@ -107,16 +119,20 @@ def data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Cell, numeric: bool) -> str:
     if isinstance(cell, Swatch):
         return f'<td class="name" title="{text(cell.text)}">{swatch(cell.text, cell.colour)}</td>'
+    if isinstance(cell, Heat):
+        kind = "n heat bad" if cell.bad else "n heat"
+        shown = f"{number(cell.count)}<small>{per_cent(cell.value) if cell.count else ''}</small>"
+        return f'<td class="{kind}" style="--share:{_width(cell.value)}">{shown}</td>'
     if isinstance(cell, Part):
         shown = f"{number(cell.count)}<small>{per_cent(cell.value)}</small>"
         return f'<td class="n part" style="--share:{_width(cell.value)}">{shown}</td>'
     if isinstance(cell, Share):
         return f'<td class="n share">{per_cent(cell.value)}<i style="--share:{_width(cell.value)}"></i></td>'
     if isinstance(cell, str):
-        return f"<td>{text(cell)}</td>"
+        return f"<td{_class(numeric)}>{text(cell)}</td>"
     return f'<td class="n">{number(cell)}</td>'
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from data_prep.eda.charts import class_colour
 from data_prep.findings import Finding, Severity
 from data_prep.pool import threaded_map
 from data_prep.progress import Progress
-from data_prep.records import ImageRecord, Source
+from data_prep.records import Box, ImageRecord, Source
 
 #: Pictures on one sheet.
 SHEET_PICTURES = 12
 
 #: Pictures on all sheets of classes together: it bounds the page's size.
 ALL_PICTURES = 240
+
+#: Colour of what a picture is shown for; no class has it.
+MARK = "#ffe14d"
 
 _SIDE = 360  # pixels of the longer side
 Read = Callable[[Source], bytes]
@@ -37,11 +41,17 @@ class Wanted:
             What stands below it.
         class_id:
             Class whose boxes are drawn in full; those of others are thin. None: all in full.
+        marked:
+            Boxes that the picture is shown for, drawn in full in :data:`MARK`; the picture's own are thin then.
+        view:
+            The part of the picture that is shown; None shows all of it. Its class means nothing.
     """
 
     record: ImageRecord
     caption: str
     class_id: int | None = None
+    marked: tuple[Box, ...] = ()
+    view: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +147,15 @@ def _show(wanted: Wanted, read: Read) -> Shown:
         if source is None:
             return Shown(wanted.caption)
         with Image.open(io.BytesIO(read(source))) as opened:
-            opened.draft("RGB", (_SIDE, _SIDE))  # a JPEG is decoded no larger than it is needed
+            if wanted.view is None:
+                opened.draft("RGB", (_SIDE, _SIDE))  # a JPEG is decoded no larger than it is needed
             picture = _eight_bits(ImageOps.exif_transpose(opened)).convert("RGB")
     except Exception:  # the file is gone or damaged by now: Pillow lets through whatever its parsers stumble over
         return Shown(wanted.caption)
-    picture.thumbnail((_SIDE, _SIDE))
+    if wanted.view is None:
+        picture.thumbnail((_SIDE, _SIDE))
+    else:  # a small part is enlarged
+        picture = ImageOps.contain(picture.crop(_whole(wanted.view)), (_SIDE, _SIDE))
     _draw_boxes(picture, wanted)
     content = io.BytesIO()
     picture.save(content, "JPEG", quality=72, optimize=True)
@@ -155,15 +169,30 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 
 def _draw_boxes(picture: Image.Image, wanted: Wanted) -> None:
     draw = ImageDraw.Draw(picture)
-    across, down = picture.width / wanted.record.width, picture.height / wanted.record.height
-    order = sorted(wanted.record.boxes, key=lambda box: box.class_id == wanted.class_id)
-    for box in order:
-        corners = (round(box.x1 * across), round(box.y1 * down), round(box.x2 * across), round(box.y2 * down))
-        full = wanted.class_id is None or box.class_id == wanted.class_id
+    left, top, right, bottom = _whole(wanted.view) if wanted.view else (0, 0, wanted.record.width, wanted.record.height)
+    across, down = picture.width / (right - left), picture.height / (bottom - top)
+
+    def outline(box: Box, colour: str, *, full: bool) -> None:
+        xs, ys = (
+            [round((x - left) * across) for x in (box.x1, box.x2)],
+            [round((y - top) * down) for y in (box.y1, box.y2)],
+        )
         if full:
             # A dark edge, so that the line shows on a ground of its own colour.
-            draw.rectangle((corners[0] - 1, corners[1] - 1, corners[2] + 1, corners[3] + 1), outline="black")
-        draw.rectangle(corners, outline=class_colour(box.class_id), width=3 if full else 1)
+            draw.rectangle((xs[0] - 1, ys[0] - 1, xs[1] + 1, ys[1] + 1), outline="black")
+        draw.rectangle((xs[0], ys[0], xs[1], ys[1]), outline=colour, width=3 if full else 1 + bool(wanted.marked))
+
+    for box in sorted(wanted.record.boxes, key=lambda box: box.class_id == wanted.class_id):
+        full = wanted.class_id is None or box.class_id == wanted.class_id
+        outline(box, class_colour(box.class_id), full=full and not wanted.marked)
+    for box in wanted.marked:
+        outline(box, MARK, full=True)
+
+
+def _whole(view: Box) -> tuple[int, int, int, int]:
+    """Whole pixels, at least one each way."""
+    left, top = math.floor(view.x1), math.floor(view.y1)
+    return left, top, max(math.ceil(view.x2), left + 1), max(math.ceil(view.y2), top + 1)
 
 
 def _count(record: ImageRecord, class_id: int) -> str:

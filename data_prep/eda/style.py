@@ -53,6 +53,9 @@ td.name { min-width: 6rem; max-width: 18rem; overflow: hidden; text-overflow: el
   background: linear-gradient(90deg, var(--bar) var(--share), var(--track) var(--share)); }
 .part { background: linear-gradient(90deg, var(--bar) var(--share), var(--track) var(--share)) left bottom /
   calc(100% - 1.2rem) 3px no-repeat; }
+.heat { background: color-mix(in srgb, var(--bar) var(--share), transparent); padding-left: .5rem; }
+.heat.bad { background: color-mix(in srgb, var(--error) var(--share), transparent); }
+.heat small { display: block; font-size: .82em; opacity: .75; }
 .part small { display: inline-block; min-width: 3.6rem; color: var(--dim); font-size: .82em; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); gap: 0 1.6rem; }
 .swatch { display: inline-block; width: .7em; height: .7em; border-radius: 2px; margin-right: .5em; }

@@ -1,7 +1,8 @@
-"""The commands about finished weights and what they predict: ``thresholds``, ``predict``, ``score``, ``onnx``."""
+"""The commands about finished weights: ``thresholds``, ``errors``, ``predict``, ``score``, ``onnx``."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,30 @@ def test_thresholds_then_predict(cli: Cli, data: Path, yolov5n_weights: Path, tm
     assert (said["confidence"], said["iou"], said["max_detections"], said["agnostic"]) == (0.5, 0.3, 2, True)
 
 
+def test_errors_shows_what_goes_wrong_and_where_it_is_written(
+    cli: Cli, data: Path, yolov5n_weights: Path, tmp_path: Path
+) -> None:
+    made = cli("errors", yolov5n_weights, data, *SIZE, "-o", "e", "--json")
+    assert made.code == 0, made
+    content = only_json(made.out)
+    assert content == json.loads((tmp_path / "e" / "errors.json").read_text())
+    assert content["working"]["confidence_from"] == "the best mean F1 on these pictures"
+
+    shown = cli("errors", yolov5n_weights, data, *SIZE, "-o", "e", "--iou", 0.75, "--confidence", 0.3)
+    assert (shown.code, shown.err) == (0, "")
+    assert "predict: " not in shown.out  # the network did not run again
+    assert "AP at IoU 0.75" in shown.out
+    for kind in content["errors"]:
+        assert kind in shown.out
+    assert "precision, recall and errors at confidence 0.3, from --confidence" in shown.out
+    assert shown.out.splitlines()[-1] == f"page: {Path('e') / 'errors.html'}"
+    assert_refused(cli("errors", yolov5n_weights, data, *SIZE, "-o", "f", "--iou", 0.05), "--iou is 0.05")
+    assert_refused(cli("errors", yolov5n_weights, data, *SIZE, "--missing-precision", 2), "rule for missing labels")
+    (tmp_path / "g").write_text("in the way")
+    assert_refused(cli("errors", yolov5n_weights, data, *SIZE, "-o", "g"), "g", code=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "g"]
+
+
 def test_thresholds_beside_the_weights_are_taken_and_named(
     cli: Cli, data: Path, yolov5n_weights: Path, tmp_path: Path
 ) -> None:
@@ -116,6 +141,7 @@ def test_what_is_wrong_is_said_in_one_sentence(cli: Cli, data: Path, yolov5n_wei
     shutil.copy(yolov5n_weights, tmp_path / "weights.pt")
     (tmp_path / "train.yaml").write_text(yaml.safe_dump({"train_split": "full", "data": str(data)}))
     assert_refused(cli("thresholds", "weights.pt", data, *SIZE), r"train\.yaml: these weights were trained on `full`")
+    assert_refused(cli("errors", "weights.pt", data, *SIZE), r"train\.yaml: these weights were trained on `full`")
     assert_refused(cli("thresholds", "elsewhere/gone.pt", data, *SIZE), r"gone\.pt: the weights cannot be read")
     assert_refused(cli("predict", yolov5n_weights, "gone", "-o", "x.csv", *SIZE), "gone cannot be read")
     assert_refused(cli("predict", yolov5n_weights, data, "-o", "x.xml", *SIZE), "give --format csv, yolo or coco")

@@ -75,6 +75,11 @@ def test_a_file_is_used_again_and_never_for_anything_else(run: RawRun, tmp_path:
     again = raw_predictions(run, path, lambda *now: told.append(now))
 
     assert (told, path.read_bytes(), len(again)) == ([], content, len(first))
+    path.rename(tmp_path / "moved.parquet")
+    moved = raw_predictions(
+        run, path, lambda *now: told.append(now), [tmp_path / "gone.parquet", tmp_path / "moved.parquet"]
+    )
+    assert (told, len(moved), path.exists()) == ([], len(first), False)
     for change in ({"image_size": SIZE + 32}, {"confidence": 0.5}):
         other = raw_predictions(RawRun(**{**run.__dict__, **change}), path, lambda *now: told.append(now))
         assert told, change

@@ -32,10 +32,16 @@ class KnownThresholds:
             The chosen settings.
         image_size:
             At which they were chosen, in pixels; None where it does not say.
+        metric:
+            What they were chosen for; None where it does not say.
+        weights_sha256:
+            Of the weights that they were chosen for; None where it does not say.
     """
 
     settings: NmsSettings
     image_size: int | None
+    metric: str | None = None
+    weights_sha256: str | None = None
 
 
 def as_dict(choice: ThresholdChoice, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,8 +137,9 @@ def read_thresholds(path: Path) -> KnownThresholds:
             raise InputError(f"{path}: `chosen.{name}` is {value!r}; write it with `hypsweep thresholds`.")
     if size is not None and (type(size) is not int or size < 1):
         raise InputError(f"{path}: `image_size` is {size!r}; give a whole number of pixels, or leave it out.")
+    told = {name: str(content[name]) for name in ("metric", "weights_sha256") if content.get(name) is not None}
     try:
-        return KnownThresholds(NmsSettings(**chosen), size)
+        return KnownThresholds(NmsSettings(**chosen), size, **told)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 

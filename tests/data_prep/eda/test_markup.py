@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.eda.markup import Part, Share, Swatch, number, paragraph, per_cent, table, text
+from data_prep.eda.markup import Heat, Part, Share, Swatch, number, paragraph, per_cent, table, text
 
 
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "' onload='x", "</style>"])
@@ -30,6 +30,17 @@ def test_a_share_has_its_bar_and_a_part_its_count_too() -> None:
     assert "25.0 %" in shown
     assert "--share:25.00%" in shown
     assert "1,234<small>61.7 %</small>" in shown
+
+
+def test_heat_has_its_count_its_share_and_its_colour() -> None:
+    shown = table(("a", "b"), [(Heat(3, 4), Heat(0, 4, bad=True))])
+    assert '<td class="n heat" style="--share:75.00%">3<small>75.0 %</small></td>' in shown
+    assert '<td class="n heat bad" style="--share:0.00%">0<small></small></td>' in shown
+
+
+def test_a_column_with_a_number_anywhere_stands_to_the_right() -> None:
+    shown = table(("a", "b"), [("x", "-"), ("y", 1)])
+    assert shown.count('class="n"') == 3
 
 
 def test_a_share_of_nothing_is_nothing() -> None:

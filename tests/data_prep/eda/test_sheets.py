@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from data_prep.eda.charts import class_colour
-from data_prep.eda.sheets import ALL_PICTURES, SHEET_PICTURES, Wanted, choose, class_sheets, draw_sheets, worst_sheet
+from data_prep.eda.sheets import (
+    ALL_PICTURES,
+    MARK,
+    SHEET_PICTURES,
+    Wanted,
+    choose,
+    class_sheets,
+    draw_sheets,
+    worst_sheet,
+)
 from data_prep.errors import InputError
 from data_prep.findings import Finding, Kind
 from data_prep.progress import silent
@@ -135,3 +144,22 @@ def test_the_path_of_a_picture_reaches_the_reader() -> None:
 
     draw_sheets({"a": [Wanted(record("a"), "a")]}, read, silent)
     assert seen == [Source(Path("/raw/a.jpg"))]
+
+
+def test_what_is_marked_stands_out_and_the_rest_is_thin() -> None:
+    seen = record("a", square(0, 100, 50, 50), width=360, height=270)
+    picture = drawn(Wanted(seen, "a", marked=(square(0, 100, 200, 50),)), jpeg(360, 270))
+    row = [picture.getpixel((x, 100)) for x in range(360)]
+    dark = [sum(np.min(pixel) < 170 for pixel in row[start : start + 20]) for start in (40, 190)]
+    assert dark[0] <= 2 < dark[1]
+    assert near(picture, (201, 120), MARK) or near(picture, (202, 120), MARK)
+
+
+def test_a_view_enlarges_a_part_of_the_picture() -> None:
+    seen = record("a", width=1440, height=1080)
+    mark, view = Box(0, 1000, 800, 1020, 820), Box(0, 950, 760, 1070, 850)
+    picture = drawn(Wanted(seen, "a", marked=(mark,), view=view), jpeg(1440, 1080))
+    assert picture.size == (360, 270)  # three times as large as it is
+    for at in ((151, 150), (180, 121)):  # left and upper edge
+        assert near(picture, at, MARK), at
+    assert near(picture, (180, 150), "#ffffff")
