@@ -45,6 +45,8 @@ def summary_lines(found: FlowResult) -> Iterator[str]:
     yield f"final:       trial {final['trial']}, {final['epochs']} epochs on full, {final['megabytes']:.1f} MB"
     if "score" in results:
         yield from _score(results["score"])
+    if results.get("errors", {}).get("page"):
+        yield _errors(results["errors"])
     run_dir = found.folder / "sweep"
     yield f"weights:     {run_dir / 'promoted' / 'weights.pt'}"
     yield f"report:      {run_dir / 'report.html'}"
@@ -72,3 +74,10 @@ def _score(found: Mapping[str, Any]) -> Iterator[str]:
         return
     beside = f", {found['defaults']['map']:.4f} at val's defaults" if found["defaults"] else ""
     yield f"score:       mAP@{found['iou']:g} {found['map']:.4f} on {found['split']}{beside}"
+
+
+def _errors(found: Mapping[str, Any]) -> str:
+    worst = max(found["kinds"], key=lambda kind: found["kinds"][kind]["cost"])
+    cost = found["kinds"][worst]["cost"]
+    missing = f"{found['missing_labels']} labels may be missing"
+    return f"errors:      {worst} costs most, {cost:.4f} AP; {missing}; see {found['page']}"

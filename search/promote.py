@@ -22,6 +22,7 @@ from search.config import SweepConfig
 from search.confirm.options import ConfirmOptions
 from search.confirm.result import Confirmation
 from search.confirm.run import confirm
+from search.confirm.undecided import Undecided
 from search.confirm.winner import confirmed_line, confirmed_trial
 from search.drivers import driver
 from search.options import Options
@@ -75,6 +76,8 @@ class PromoteOptions:
             must be one of the front.
         confirm:
             How the winner is confirmed before; None takes the best trial as it is.
+        undecided:
+            What is taken where that does not decide; ``STOP`` raises.
         epochs:
             Epochs of the final training; None takes those of the confirmation, or the sweep's.
         workers, sync_bn:
@@ -102,6 +105,7 @@ class PromoteOptions:
 
     trial: int | None = None
     confirm: ConfirmOptions | None = field(default_factory=ConfirmOptions)
+    undecided: Undecided = Undecided.STOP
     epochs: int | None = None
     workers: int = 1
     sync_bn: bool = False
@@ -161,7 +165,7 @@ def _confirm(run_dir: Path, options: PromoteOptions) -> Confirmation | None:
     found = confirm(run_dir, options.confirm, Options(address=options.address, console=options.console))
     if options.on_confirmed is not None:
         options.on_confirmed(found)
-    return found
+    return found.settled(options.undecided)
 
 
 def _promote(

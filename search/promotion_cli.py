@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from search.arguments import Address, Json, Run
+from search.confirm.undecided import Undecided
 
 _TopK = Annotated[int | None, typer.Option(help="Best trials to compare with the default hyp; 3 in a new one.")]
 _Seeds = Annotated[int | None, typer.Option(help="Seeds of the first round; 2 in a new one.")]
@@ -68,6 +69,9 @@ def promote(
     top_k: _TopK = None,
     seeds: _Seeds = None,
     max_seeds: _MaxSeeds = None,
+    undecided: Annotated[
+        Undecided, typer.Option(help="Where the seeds do not decide: stop, or take the default hyp, or the best mean.")
+    ] = Undecided.STOP,
     no_confirm: Annotated[bool, typer.Option("--no-confirm", help="Take the best trial as it is.")] = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Of the final training; the sweep's if absent.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Share the final training: a GPU each, or cores.")] = 1,
@@ -92,6 +96,7 @@ def promote(
     chosen = PromoteOptions(
         trial=trial,
         confirm=None if no_confirm else ConfirmOptions(top_k=top_k, seeds=seeds, max_seeds=max_seeds),
+        undecided=undecided,
         epochs=epochs,
         workers=workers,
         sync_bn=sync_bn,

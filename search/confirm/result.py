@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from search import checkpoints
 from search.confirm.ledger import FOLDER, JSON, Ledger
 from search.confirm.plan import TRAIN
 from search.confirm.ranks import RankCorrelation, rung_to_final, sweep_to_confirmed
+from search.confirm.undecided import Undecided
 from search.confirm.verdict import Decision, Verdict
 from search.paths import write_text
 from search.samplers.keys import START
@@ -88,6 +91,8 @@ class Confirmation:
             What adds seeds; None where it is decided.
         checkpoint:
             Path or URI of the winner's checkpoint with the first seed: trained on ``train`` alone.
+        checkpoints:
+            The same by trial; of the winner alone, or of all while it is undecided.
     """
 
     run_dir: Path
@@ -103,10 +108,24 @@ class Confirmation:
     failures: tuple[str, ...]
     next_command: str | None
     checkpoint: str | None
+    checkpoints: Mapping[int, str] = field(default_factory=dict)
 
     def row(self, trial: int) -> Row:
         """What was confirmed of a trial."""
         return next(row for row in self.rows if row.trial == trial)
+
+    @property
+    def leader(self) -> int:
+        """The trial with the best mean, the default where no candidate gains; chance may have made it."""
+        gains = {row.trial: row.gain for row in self.rows if row.gain is not None and row.gain > 0}
+        return max(gains, key=lambda trial: gains[trial], default=START)
+
+    def settled(self, undecided: Undecided) -> Confirmation:
+        """The same, with a trial to take where it is undecided."""
+        if self.trial is not None or undecided == Undecided.STOP:
+            return self
+        trial = self.leader if undecided == Undecided.BEST else START
+        return dataclasses.replace(self, trial=trial, checkpoint=self.checkpoints.get(trial))
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -139,14 +158,16 @@ def conclude(ledger: Ledger, study: optuna.Study, root: str, run_dir: Path, swep
     """
     found, decision = confirmation(ledger, study, run_dir, swept_on), ledger.decision()
     if decision is not None:
-        found = Confirmation(**{**vars(found), "checkpoint": _checkpoint(root, ledger)})
+        kept = _checkpoints(root, ledger)
+        checkpoint = None if decision.trial is None else kept.get(decision.trial)
+        found = dataclasses.replace(found, checkpoint=checkpoint, checkpoints=kept)
     ledger.write(result=found.as_dict())
     write_text(run_dir / FOLDER / RESULTS, trainings_table(ledger).to_csv(index=False))
     return found
 
 
 def confirmation(ledger: Ledger, study: optuna.Study, run_dir: Path, swept_on: str) -> Confirmation:
-    """The same without writing, and without the checkpoint."""
+    """The same without writing, and without checkpoints."""
     decision, plan = ledger.decision(), ledger.plan
     rows = tuple(_row(ledger, decision, trial) for trial in plan.trials)
     means = {row.trial: row.mean for row in rows if row.mean is not None}
@@ -223,10 +244,11 @@ def _failures(ledger: Ledger) -> tuple[str, ...]:
     )
 
 
-def _checkpoint(root: str, ledger: Ledger) -> str | None:
-    """Path or URI of the winner's checkpoint with the first seed, after its last epoch; None where there is none."""
-    decision = ledger.decision()
-    if decision is None or decision.trial is None:
-        return None
-    found = checkpoints.newest_checkpoint(root, ledger.plan.number(decision.trial, 0), below=ledger.plan.epochs + 1)
-    return found.path if found and found.epoch == ledger.plan.epochs else None
+def _checkpoints(root: str, ledger: Ledger) -> dict[int, str]:
+    """Path or URI of each hyp's checkpoint with the first seed, after its last epoch, where there is one."""
+    plan, found = ledger.plan, {}
+    for trial in plan.trials:
+        newest = checkpoints.newest_checkpoint(root, plan.number(trial, 0), below=plan.epochs + 1)
+        if newest is not None and newest.epoch == plan.epochs:
+            found[trial] = newest.path
+    return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from data_prep.validation import ConfigPath, FrozenModel, load_model
 from search.confirm.options import ConfirmOptions
+from search.confirm.undecided import Undecided
 
 
 class ConfirmStep(FrozenModel):
@@ -33,8 +34,8 @@ class ConfirmStep(FrozenModel):
     smallest_gain: float | None = Field(default=None, gt=0)
     """Gain worth having."""
 
-    undecided: Literal["stop", "default"] = "stop"
-    """Where the seeds do not decide: ``stop``, or go on with the ``default`` hyp."""
+    undecided: Undecided = Undecided.STOP
+    """Where the seeds do not decide: ``stop``, or go on with the ``default`` hyp, or that with the ``best`` mean."""
 
     def options(self, *, anew: bool = False) -> ConfirmOptions:
         """The same for :func:`search.confirm.run.confirm`."""
@@ -73,6 +74,13 @@ class ScoreStep(FrozenModel):
     """Least overlap of a right prediction."""
 
 
+class ErrorsStep(FrozenModel):
+    """How the errors of the confirmed weights on the validation pictures are analysed."""
+
+    iou: float = Field(default=0.5, gt=0.1, le=1)
+    """Least overlap of a match."""
+
+
 class FlowConfig(FrozenModel):
     """What a flow does, step by step."""
 
@@ -98,6 +106,9 @@ class FlowConfig(FrozenModel):
     """The training on the full data set."""
 
     score: ScoreStep | None = ScoreStep()
+    """``null`` leaves it out."""
+
+    errors: ErrorsStep | None = ErrorsStep()
     """``null`` leaves it out."""
 
     @model_validator(mode="after")

@@ -19,8 +19,10 @@ from search.confirm.ledger import FOLDER, JSON
 from search.confirm.plan import make_plan
 from search.confirm.result import Confirmation
 from search.confirm.run import confirm
+from search.confirm.undecided import Undecided
 from search.confirm.verdict import Verdict
 from search.flow.book import digest_of
+from search.flow.errors import ERRORS, confirmed_errors
 from search.flow.raw import raw_digest
 from search.flow.score import SCORE, score_test
 from search.flow.step import Made, Place, Step
@@ -31,7 +33,6 @@ from search.promote import PromoteOptions, promote
 from search.promotion.publish import METRICS, PROMOTED
 from search.report import write_report
 from search.results import read_run
-from search.samplers.keys import START
 from search.space import load_space
 from search.sweep import resume_sweep, run_sweep
 
@@ -52,6 +53,8 @@ def steps(place: Place) -> tuple[Step, ...]:
     found.append(Step("final", _final_inputs, _final))
     if config.score is not None:
         found.append(Step("score", _score_inputs, _score))
+    if config.errors is not None and config.confirm is not None:  # without it no weights have not seen the pictures
+        found.append(Step("errors", _errors_inputs, _errors))
     return (*found, Step("report", _report_inputs, _report))
 
 
@@ -123,10 +126,10 @@ def _confirm(place: Place, changed: frozenset[str]) -> Made:
     asked = _given(place.config.confirm)
     anew = bool(changed & _BEGINS) and (place.sweep / FOLDER / JSON).is_file()
     found = confirm(place.sweep, asked.options(anew=anew), place.watch.options)
-    if found.verdict == Verdict.UNDECIDED and asked.undecided == "stop":
+    if found.verdict == Verdict.UNDECIDED and asked.undecided == Undecided.STOP:
         raise WorkFailedError(
             f"{found.look} seeds do not decide whether a hyp of the sweep beats the default: raise confirm.max_seeds, "
-            "or set confirm.undecided to `default` to train the default hyp"
+            "or set confirm.undecided to `default` or `best` to train one all the same"
         )
     return Made((place.sweep / FOLDER / JSON,), _confirmed(found))
 
@@ -155,14 +158,11 @@ def _final_inputs(place: Place) -> Mapping[str, Any]:
 
 def _final(place: Place, _: frozenset[str]) -> Made:
     asked, final = place.config.confirm, place.config.final
-    trial = None
-    if asked is not None and confirm(place.sweep, asked.options(), place.watch.options).verdict == Verdict.UNDECIDED:
-        trial = START
     promoted = promote(
         place.sweep,
         PromoteOptions(
-            trial=trial,
-            confirm=asked.options() if asked is not None else None,
+            confirm=None if asked is None else asked.options(),
+            undecided=Undecided.STOP if asked is None else asked.undecided,
             address=place.watch.options.address,
             console=place.watch.options.console,
             on_start=place.watch.on_start,
@@ -189,6 +189,19 @@ def _score(place: Place, _: frozenset[str]) -> Made:
         place.watch.say(f"nothing to score: {data} has no split `{asked.split}`")
         return Made((), {"split": asked.split, "map": None})
     return score_test(place.sweep / PROMOTED, data, out, asked, place.watch.progress)
+
+
+def _errors_inputs(place: Place) -> Mapping[str, Any]:
+    return {"weights": file_sha256(place.sweep / FOLDER / JSON), **_given(place.config.errors).model_dump()}
+
+
+def _errors(place: Place, _: frozenset[str]) -> Made:
+    asked = _given(place.config.confirm)
+    found = confirm(place.sweep, asked.options(), place.watch.options).settled(asked.undecided)
+    if found.checkpoint is None:
+        place.watch.say("no errors to analyse: the confirmation left no checkpoint")
+        return Made((), {"page": None})
+    return confirmed_errors(found.checkpoint, place.folder / ERRORS, _given(place.config.errors), place.watch.progress)
 
 
 def _report_inputs(place: Place) -> Mapping[str, Any]:

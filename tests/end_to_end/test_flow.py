@@ -28,7 +28,8 @@ from tests.search.conftest import ROOT
 from tests.shapes import draw_shapes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-STEPS = ("sweep", "confirm", "final", "score", "report")
+STEPS = ("sweep", "confirm", "final", "score", "errors", "report")
+WORK = ("run_sweep", "confirm", "promote", "score_test", "confirmed_errors", "write_report")
 WATCH = Watch(options=Options(trainable=LoggedDetection))
 
 
@@ -77,7 +78,7 @@ def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
     tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, out = write(tmp_path), tmp_path / "out"
-    for step, work in zip(STEPS, ("run_sweep", "confirm", "promote", "score_test", "write_report"), strict=True):
+    for step, work in zip(STEPS, WORK, strict=True):
         lose_once(monkeypatch, work)
         with pytest.raises(StoppedError, match=f"^{step}: stopped; the same command goes on here"):
             run_flow(config, out, WATCH)
@@ -108,6 +109,7 @@ def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
         run_flow(other, out, WATCH, start="score")
 
 
+@pytest.mark.exhaustive
 def test_what_is_undecided_stops_unless_the_flow_says_otherwise(tmp_path: Path, log: Path) -> None:
     config, out = write(tmp_path, confirm={"top_k": 1, "max_seeds": 2, "smallest_gain": 1e-6}), tmp_path / "out"
     with pytest.raises(WorkFailedError, match=r"^confirm: 2 seeds do not decide .*raise confirm\.max_seeds"):
@@ -116,7 +118,7 @@ def test_what_is_undecided_stops_unless_the_flow_says_otherwise(tmp_path: Path, 
 
     stubborn = {"top_k": 1, "max_seeds": 2, "smallest_gain": 1e-6, "undecided": "default"}
     found = run_flow(write(tmp_path, confirm=stubborn), out, WATCH)
-    assert found.ran == ("confirm", "final", "score", "report")
+    assert found.ran == ("confirm", "final", "score", "errors", "report")
     assert found.results["confirm"]["verdict"] == "undecided"
     assert found.results["final"]["trial"] == 0
     assert len(log.read_text().splitlines()) == 3 * 2 + 4 * 2  # the second time nothing was trained

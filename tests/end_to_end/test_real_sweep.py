@@ -394,7 +394,7 @@ def test_the_demo_runs_twice(tmp_path: Path, log: Log, monkeypatch: pytest.Monke
     (out / "flow.yaml").write_text(yaml.safe_dump(flow))
 
     first = run_demo(out)
-    assert first.ran == ("prepare", "sweep", "confirm", "final", "score", "report")
+    assert first.ran == ("prepare", "sweep", "confirm", "final", "score", "errors", "report")
     assert sum(first.results["sweep"]["states"].values()) == 3
     assert first.results["confirm"]["seeds"] == 2
     assert first.results["final"]["epochs"] == 2
