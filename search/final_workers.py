@@ -60,7 +60,7 @@ def final_workers(
         gpus = max(gpus, 1.0)
     if shared:
         return FinalWorkers(count, resources.cpus, gpus)
-    cores = runtime.largest_node_cpus()
+    cores = runtime.largest_node("CPU")
     if count == 1:
         return FinalWorkers(count, max(resources.cpus, cores), gpus)
     _refuse_crowd(count, cores, gpus)
@@ -68,7 +68,7 @@ def final_workers(
 
 
 def _refuse_crowd(count: int, cores: float, gpus: float) -> None:
-    room = min(cores, runtime.largest_node_gpus() // gpus) if gpus else cores
+    room = min(cores, runtime.largest_node("GPU") // gpus) if gpus else cores
     if count > room:
         raise InputError(
             f"--workers {count}: this machine has room for {room:g} (each takes a core{' and a GPU' if gpus else ''}); "

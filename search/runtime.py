@@ -78,14 +78,9 @@ def gpus_per_trial(resources: ResourcesConfig) -> float:
     return 1.0 if any(n["Resources"].get("GPU", 0) for n in _alive()) else 0.0
 
 
-def largest_node_cpus() -> float:
-    """CPU cores of the node that has most of them."""
-    return max(float(node["Resources"].get("CPU", 0)) for node in _alive())
-
-
-def largest_node_gpus() -> float:
-    """GPUs of the node that has most of them."""
-    return max(float(node["Resources"].get("GPU", 0)) for node in _alive())
+def largest_node(resource: str) -> float:
+    """How much of a resource (``CPU``, ``GPU``) the node has that has most of it."""
+    return max(float(node["Resources"].get(resource, 0)) for node in _alive())
 
 
 def node_slots(resources: ResourcesConfig) -> list[tuple[str, int]]:

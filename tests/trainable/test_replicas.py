@@ -140,8 +140,9 @@ def test_two_workers_train_as_one_that_takes_their_batches_in_turn(settings: Tra
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive  # on the fast path test_final.py does it under Ray, with a kill
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("path", ["fast", pytest.param("exact", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("path", ["fast", "exact"])
 def test_they_go_on_bit_by_bit_from_a_checkpoint_and_one_goes_on_alone(
     settings: TrainSettings, tmp_path: Path, path: str
 ) -> None:
