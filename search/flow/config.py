@@ -60,8 +60,9 @@ class FinalStep(FrozenModel):
     onnx: bool = True
     """Write ``weights.onnx``, too, and run it beside PyTorch."""
 
-    threshold_metric: str = "score75"
-    """By what thresholds are chosen; see ``hypsweep thresholds``."""
+    threshold_metric: str | None = None
+    """By what thresholds are chosen, see ``hypsweep thresholds``; ``score50`` if absent where ``score.iou`` is 0.5, else
+    ``score75``."""
 
 
 class ScoreStep(FrozenModel):
@@ -116,6 +117,12 @@ class FlowConfig(FrozenModel):
         if self.prepare is not None and self.data is not None:
             raise ValueError("`prepare` makes a data set and `data` names one; remove one of them")
         return self
+
+    @property
+    def threshold_metric(self) -> str:
+        """By what thresholds are chosen."""
+        by_iou = "score50" if self.score is not None and self.score.iou == 0.5 else "score75"
+        return self.final.threshold_metric or by_iou
 
     def overrides(self, data: Path | None) -> list[str]:
         """What differs from the sweep's YAML, as ``--set`` takes it.

@@ -153,6 +153,7 @@ def _final_inputs(place: Place) -> Mapping[str, Any]:
         "data": fingerprint(Path(config.data)),
         "undecided": place.config.confirm.undecided if place.config.confirm is not None else None,
         **place.config.final.model_dump(exclude={"workers"}),  # who trains does not matter once it is trained
+        "threshold_metric": place.config.threshold_metric,
     }
 
 
@@ -168,7 +169,7 @@ def _final(place: Place, _: frozenset[str]) -> Made:
             on_start=place.watch.on_start,
             on_epoch=place.watch.on_epoch,
             on_finish=place.watch.say,
-            **final.model_dump(),
+            **{**final.model_dump(), "threshold_metric": place.config.threshold_metric},
         ),
     )
     files = tuple(sorted(file for file in promoted.folder.rglob("*") if file.is_file()))

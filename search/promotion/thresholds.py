@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from data_prep.errors import DataMissingError, WorkFailedError
 from search.confirm.plan import TRAIN as TRAINED_ON
@@ -66,7 +68,7 @@ def write_thresholds(
             split = settings.val_split or "val"
             say(f"choosing thresholds by {metric} on `{split}`, with the confirmed weights of {name}")
             options = ThresholdOptions(split=split, metric=metric, model=settings.model, device=settings.device)
-            _, content = tune_thresholds(weights, settings.data, place, options)
+            _, tuned = tune_thresholds(weights, settings.data, place, options)
         # A checkpoint that was damaged, or too few pictures, are no reason to withhold weights that are finished.
         except (DataMissingError, WorkFailedError) as error:
             return FoundThresholds(None, str(error))
@@ -74,5 +76,24 @@ def write_thresholds(
             f"# Chosen with weights of the same hyp that were trained on `{TRAINED_ON}` alone: those beside this file\n"
             f"# have seen `{split}`. `hypsweep predict` takes this file by itself where it lies beside the weights.\n"
         )
-        write_text(folder / THRESHOLDS, header + Path(place, THRESHOLDS).read_text(encoding="utf-8"))
+        content = unless_shown(tuned)
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+        write_text(folder / THRESHOLDS, header + text)
     return FoundThresholds(content)
+
+
+def unless_shown(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``thresholds.yaml`` with val's defaults in it where no gain over them is shown.
+
+    As for a hyp: what is not shown to be better is not promoted. What was found best then stands in ``best_found``.
+    """
+    if content["gain"]["shown"]:
+        return dict(content)
+    default, found = content["values"]["default"], content["chosen"]
+    return {
+        **content,
+        "chosen": {name: default[name] for name in found},
+        "best_found": {**found, **content["values"]["chosen"]},
+        "values": {**content["values"], "chosen": {n: v for n, v in default.items() if n not in found}},
+        "notes": [*content["notes"], "so the defaults stand; what was best here is in `best_found` of thresholds.yaml"],
+    }

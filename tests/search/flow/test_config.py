@@ -56,3 +56,14 @@ def test_shipped_flows_can_be_read(path: Path) -> None:
     config = load_flow_config(path)
     assert config.sweep.is_file()
     assert config.prepare is None or config.prepare.is_file()
+
+
+def test_thresholds_are_chosen_by_what_is_scored(tmp_path: Path) -> None:
+    def metric(text: str) -> str:
+        return load_flow_config(write(tmp_path, f"name: a\nsweep: s\n{text}")).threshold_metric
+
+    assert metric("") == "score75"
+    assert metric("score: {iou: 0.5}\n") == "score50"
+    assert metric("score: {iou: 0.6}\n") == "score75"
+    assert metric("score: null\n") == "score75"
+    assert metric("score: {iou: 0.5}\nfinal: {threshold_metric: f1}\n") == "f1"

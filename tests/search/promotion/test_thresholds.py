@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from search.promotion.thresholds import write_thresholds
+from search.promotion.thresholds import unless_shown, write_thresholds
 from tests.search.promotion.test_card import confirmation
 from tests.shapes import draw_shapes
 from trainable.hyp import Hyp
@@ -45,6 +46,23 @@ def test_they_are_chosen_with_the_confirmed_weights(shapes: Path, tmp_path: Path
     assert read_thresholds(path).image_size == 64
     assert [each.name for each in (tmp_path / "promoted").iterdir()] == ["thresholds.yaml"]
     assert said == ["choosing thresholds by f1 on `val`, with the confirmed weights of trial 2"]
+
+
+def tuned(shown: bool) -> dict[str, Any]:
+    setting = {"confidence": 0.001, "iou": 0.7, "max_detections": 100, "agnostic": True}
+    default = {"confidence": 0.001, "iou": 0.6, "max_detections": 300, "agnostic": False, "value": 0.2, "map50": 0.3}
+    values = {"chosen": {"value": 0.21, "map50": 0.31}, "default": default}
+    return {"chosen": setting, "gain": {"shown": shown}, "values": values, "notes": ["a note"], "image_size": 64}
+
+
+def test_what_is_not_shown_to_be_better_is_not_taken() -> None:
+    assert unless_shown(tuned(shown=True)) == tuned(shown=True)
+    found = unless_shown(tuned(shown=False))
+    assert found["chosen"] == {"confidence": 0.001, "iou": 0.6, "max_detections": 300, "agnostic": False}
+    assert found["values"]["chosen"] == {"value": 0.2, "map50": 0.3}
+    assert found["best_found"] == {**tuned(shown=False)["chosen"], "value": 0.21, "map50": 0.31}
+    assert found["notes"][0] == "a note"
+    assert "best_found" in found["notes"][1]
 
 
 @pytest.mark.parametrize("confirmed", [False, True])
