@@ -54,7 +54,9 @@ def final_workers(
         InputError: There is no room, or the batch cannot be shared.
     """
     runtime.check_resources(resources, growing=shared)
-    gpus = runtime.gpus_per_trial(resources)
+    gpus = 0.0 if settings.device == "cpu" else runtime.gpus_per_trial(resources)
+    if count > 1 and gpus and settings.device not in {"auto", "cuda"}:
+        raise InputError(f"train.device is {settings.device!r}: {count} workers take a GPU each; use `auto`.")
     Replicas(0, count, sync_bn).check(settings.batch_size, torch.device("cuda" if gpus else "cpu"))
     if count > 1 and gpus:
         gpus = max(gpus, 1.0)

@@ -16,7 +16,7 @@ def run(
     flow: Annotated[Path, typer.Argument(help="YAML that says what is done; see configs/flow.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the flow; runs/<name> if absent.")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="STEP", help="Do this step and those after it again.")
+        str | None, typer.Option("--from", metavar="STEP", help="Look at this step and those after it again.")
     ] = None,
     as_json: Json = False,
     address: Address = None,

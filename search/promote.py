@@ -25,6 +25,7 @@ from search.confirm.run import confirm
 from search.confirm.undecided import Undecided
 from search.confirm.winner import confirmed_line, confirmed_trial
 from search.drivers import driver
+from search.opening import load_study
 from search.options import Options
 from search.paths import is_uri, join, write_text
 from search.promotion.finish import Finish, finish
@@ -187,7 +188,7 @@ def _promote(
         write_text(draft / HYP, header + best_hyp_text(best, config, load_space(config.space)))
         write_text(draft / TRAIN, yaml.safe_dump(settings.as_dict(), sort_keys=False))
         hyp = read_hyp(draft / HYP)
-        trained = _train(config, run_dir, _name(best, settings), settings, hyp, draft / WEIGHTS, options)
+        trained = _train(config, run_dir, _name(best, settings, options), settings, hyp, draft / WEIGHTS, options)
         metrics = final_metrics(config, best, settings, hyp, draft / WEIGHTS, trained)
         check_megabytes(metrics["megabytes"], options.max_megabytes)
         work = Finish(
@@ -217,9 +218,10 @@ def _final(config: SweepConfig, best: BestTrial, epochs: int | None) -> tuple[Hy
     return Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), settings
 
 
-def _name(best: BestTrial, settings: TrainSettings) -> str:
+def _name(best: BestTrial, settings: TrainSettings, options: PromoteOptions) -> str:
     """Name of the final training: the same promotion goes on with it, another one starts its own."""
-    return f"{FINAL}-trial_{best.trial.number:05d}-{settings.epochs}_epochs"
+    kind = "-sync_bn" if options.sync_bn else ""
+    return f"{FINAL}-trial_{best.trial.number:05d}-{settings.epochs}_epochs{kind}"
 
 
 def _train(
@@ -234,7 +236,8 @@ def _train(
     from trainable.final import FinalTraining, train_final  # loads torch, which a refused promotion does not need
 
     shared = config.storage_path
-    storage = join(shared, f"{config.name}-{FINAL}") if shared else str(run_dir / FINAL)
+    key = load_study(config, run_dir).user_attrs["key"]  # a bucket may hold another sweep of this name
+    storage = join(shared, f"{config.name}-{key}-{FINAL}") if shared else str(run_dir / FINAL)
     if not is_uri(storage):
         Path(storage).mkdir(parents=True, exist_ok=True)
     with runtime.ray_runtime(options.address):
@@ -260,7 +263,7 @@ def _workers(config: SweepConfig, settings: TrainSettings, options: PromoteOptio
     from search.final_workers import final_workers  # loads torch, too
 
     return final_workers(
-        config.resources, settings, options.workers, sync_bn=options.sync_bn, shared=options.address is not None
+        config.resources, settings, options.workers, sync_bn=options.sync_bn, shared=runtime.is_shared(options.address)
     )
 
 

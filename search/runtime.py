@@ -71,6 +71,11 @@ def ray_runtime(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
+def is_shared(address: str | None) -> bool:
+    """Whether :func:`ray_runtime` takes a cluster, which may grow and serve others, and starts no Ray of its own."""
+    return (address or os.environ.get("RAY_ADDRESS")) not in (None, "local")
+
+
 def gpus_per_trial(resources: ResourcesConfig) -> float:
     """GPUs of one trial: as configured, else 1 where Ray has any."""
     if resources.gpus is not None:

@@ -23,7 +23,7 @@ from ray import train
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
 
-from data_prep.errors import StoppedError, WorkFailedError
+from data_prep.errors import HypsweepError, StoppedError, WorkFailedError
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
 from trainable.replicas import Replicas
@@ -179,8 +179,7 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
             f"{training.storage_path}."
         ) from error
     except train.TrainingFailedError as error:
-        # The last line of a traceback: "module.Class: message".
-        reason = str(error).strip().splitlines()[-1].split(": ", 1)[-1][:300]
+        reason = _reason(str(error))
         raise WorkFailedError(
             f"the final training failed: {reason.rstrip('.')}; run the command again to go on from its last epoch "
             f"in {training.storage_path}."
@@ -188,6 +187,16 @@ def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Resu
     finally:
         for number, handler in before.items() if in_main else ():
             signal.signal(number, handler)  # Ray Train leaves its own behind
+
+
+def _reason(traceback: str) -> str:
+    """Why a training failed: "module.Class: message" at the end of a traceback.
+
+    Of several workers the one that ended by an error of ours is the reason; the others lost it.
+    """
+    lines = traceback.strip().splitlines()
+    ours = [line for line in lines if line.startswith(f"{HypsweepError.__module__}.")]
+    return (ours or lines)[-1].split(": ", 1)[-1][:300]
 
 
 def _worker(config: dict[str, Any]) -> None:

@@ -122,6 +122,8 @@ def set_up(settings: TrainSettings, hyp: Hyp, store: DataStore, replicas: Replic
     model.class_weights = weights.to(device) * model.nc
     loss = ComputeLoss(model)
     train, forward = _train_batches(settings, hyp.as_dict(), dataset, store, model, loss, precision, replicas)
+    replicas.agree((dataset.n, sum(map(len, dataset.labels))), "pictures and labels")
+    replicas.agree(str(precision.dtype), "precision, because their GPUs differ")
     forward = dataclasses.replace(forward, joined=replicas.joined(model, device))
     return TrainingParts(
         data, device, precision, model, ema, optimizer, torch.amp.GradScaler(device.type, enabled=precision.scaled),

@@ -17,7 +17,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from data_prep.errors import InputError
+from data_prep.errors import InputError, WorkFailedError
 from trainable.yolov5_parts import DetectionModel
 
 if TYPE_CHECKING:
@@ -106,6 +106,20 @@ class Replicas:
         total = value.clone()
         distributed.all_reduce(total)
         return total / self.world_size
+
+    def agree(self, value: Any, what: str) -> None:  # noqa: ANN401  # whatever can be pickled
+        """See that all workers have the same of something, before one waits for ever for another.
+
+        Raises:
+            WorkFailedError: They have not.
+        """
+        if self.alone:
+            return
+        found: list[Any] = [None] * self.world_size
+        distributed.all_gather_object(found, value)
+        if any(each != found[0] for each in found):
+            shown = ", ".join(map(str, dict.fromkeys(map(str, found))))
+            raise WorkFailedError(f"the workers do not have the same {what} ({shown}): see to it that all nodes do.")
 
     def told(self, value: Any) -> Any:  # noqa: ANN401  # whatever can be pickled
         """What the first worker says, told to all."""

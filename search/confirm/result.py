@@ -79,6 +79,8 @@ class Confirmation:
             Seeds of each hyp at the look that decided, or the last.
         smallest_gain:
             What is worth having.
+        sign:
+            What a value is multiplied by so that more is better.
         sd:
             Standard deviation of one training, pooled; None where nothing was compared.
         rows:
@@ -109,6 +111,7 @@ class Confirmation:
     next_command: str | None
     checkpoint: str | None
     checkpoints: Mapping[int, str] = field(default_factory=dict)
+    sign: float = 1.0
 
     def row(self, trial: int) -> Row:
         """What was confirmed of a trial."""
@@ -116,9 +119,9 @@ class Confirmation:
 
     @property
     def leader(self) -> int:
-        """The trial with the best mean, the default where no candidate gains; chance may have made it."""
-        gains = {row.trial: row.gain for row in self.rows if row.gain is not None and row.gain > 0}
-        return max(gains, key=lambda trial: gains[trial], default=START)
+        """The trial with the best mean among those that were lost with no seed; chance may have made it."""
+        means = {row.trial: self.sign * row.mean for row in self.rows if row.mean is not None and not row.lost}
+        return max(means, key=lambda trial: (means[trial], trial == START), default=START)
 
     def settled(self, undecided: Undecided) -> Confirmation:
         """The same, with a trial to take where it is undecided."""
@@ -184,6 +187,7 @@ def confirmation(ledger: Ledger, study: optuna.Study, run_dir: Path, swept_on: s
         epochs=plan.epochs,
         look=look,
         smallest_gain=ledger.rule.smallest_gain,
+        sign=plan.sign,
         sd=None if decision is None else decision.comparison.sd,
         rows=rows,
         ranks=ranks,

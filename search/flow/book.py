@@ -66,7 +66,10 @@ class Book:
             return {}
         try:
             content = json.loads(self._path.read_text(encoding="utf-8"))
-            form, steps = content["format"], {name: Entry(**values) for name, values in content["steps"].items()}
+            form = content["format"]
+            steps = {name: Entry(**values) for name, values in content["steps"].items()} if form == FORMAT else {}
+            if not all(isinstance(entry.inputs, dict) for entry in steps.values()):
+                raise TypeError("a step without inputs")  # noqa: TRY301  # said below
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 f"{self._path}: is no record of a flow ({error}); delete it to have every step looked at anew."

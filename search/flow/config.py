@@ -61,8 +61,8 @@ class FinalStep(FrozenModel):
     """Write ``weights.onnx``, too, and run it beside PyTorch."""
 
     threshold_metric: str | None = None
-    """By what thresholds are chosen, see ``hypsweep thresholds``; ``score50`` if absent where ``score.iou`` is 0.5, else
-    ``score75``."""
+    """By what thresholds are chosen, see ``hypsweep thresholds``; if absent ``score50`` where ``score.iou`` is 0.5, and
+    ``score75`` elsewhere."""
 
 
 class ScoreStep(FrozenModel):
@@ -132,7 +132,7 @@ class FlowConfig(FrozenModel):
                 The flow's ``data.yaml``; None leaves the sweep's own.
         """
         changed = {**self.set, **({} if data is None else {"data": str(data)})}
-        return [f"{key}={json.dumps(value)}" for key, value in changed.items()]
+        return [f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in changed.items()]
 
 
 def load_flow_config(path: str | Path) -> FlowConfig:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from data_prep.errors import HypsweepError, InputError
 from search.drivers import driver
 from search.flow.book import Book
+from search.flow.check import check_flow
 from search.flow.config import FlowConfig
 from search.flow.step import Place, Step, Watch
 from search.flow.steps import steps
@@ -58,6 +60,8 @@ def run_flow(config: FlowConfig, out: str | Path, watch: Watch | None = None, st
     """
     place = Place(config, Path(out).absolute(), watch or Watch())
     found = steps(place)
+    check_flow(place)
+    _make(place.folder)
     names = [step.name for step in found]
     if start is not None and start not in names:
         raise InputError(f"--from {start}: this flow has the steps {', '.join(names)}.")
@@ -71,20 +75,39 @@ def run_flow(config: FlowConfig, out: str | Path, watch: Watch | None = None, st
 
 def _run(step: Step, place: Place, book: Book) -> bool:
     """Run a step unless it is done; whether it was run."""
-    inputs = step.inputs(place)
-    if book.is_done(step.name, inputs):
-        place.watch.say(f"{step.name}: done already")
-        return False
-    changed = book.changed(step.name, inputs)
-    why = f" (other {', '.join(sorted(changed))})" if changed else ""
-    place.watch.say(f"{step.name}: {'again' if book.begun(step.name) else 'begins'}{why}")
-    started = time.monotonic()
-    try:
+    with _named(step.name):
+        inputs = step.inputs(place)
+        if book.is_done(step.name, inputs):
+            place.watch.say(f"{step.name}: done already")
+            return False
+        changed = book.changed(step.name, inputs)
+        why = f" (other {', '.join(sorted(changed))})" if changed else ""
+        place.watch.say(f"{step.name}: {'again' if book.begun(step.name) else 'begins'}{why}")
+        step.clear(place, changed)
         book.begin(step.name, inputs)
-        made = step.run(place, changed)
-    except HypsweepError as error:
-        book.stop(step.name, time.monotonic() - started)
-        sentence = str(error)
-        raise type(error)(f"{step.name}: {sentence.rstrip('.')}; the same command goes on here.") from error
-    book.finish(step.name, made.files, made.result, time.monotonic() - started)
+        started = time.monotonic()
+        try:
+            made = step.run(place)
+        except BaseException:
+            book.stop(step.name, time.monotonic() - started)
+            raise
+        book.finish(step.name, made.files, made.result, time.monotonic() - started)
     return True
+
+
+@contextmanager
+def _named(step: str) -> Iterator[None]:
+    """Say at which step an error came, and that what is done stays done."""
+    try:
+        yield
+    except HypsweepError as error:
+        again = "" if isinstance(error, InputError) else "; the same command goes on here"
+        error.args = (f"{step}: {str(error).rstrip('.')}{again}.", *error.args[1:])
+        raise
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder with --out.") from error

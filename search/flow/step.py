@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from data_prep.errors import InputError
 from data_prep.progress import Progress, silent
+from search.drivers import live_drivers
 from search.flow.config import FlowConfig
 from search.options import Options
+
+T = TypeVar("T")
 
 
 class Made(NamedTuple):
@@ -76,15 +80,28 @@ class Place:
         """Folder of the sweep."""
         return self.folder / "sweep"
 
-    def aside(self, path: Path) -> None:
-        """Move what an earlier step left out of the way, and say where it is."""
+    def aside(self, path: Path) -> Path | None:
+        """Move what an earlier step left out of the way, and say where it is; None where nothing is there.
+
+        Raises:
+            InputError: Another process works in it.
+        """
         if not path.exists():
-            return
+            return None
+        if live_drivers(path):
+            raise InputError(
+                f"{path} is in use: another hypsweep works in it; wait for it or end it with Ctrl-C first."
+            )
         number = 1
         while (target := path.with_name(f"{path.name}.before-{number}")).exists():
             number += 1
         path.rename(target)
         self.watch.say(f"what was made from other inputs is in {target}")
+        return target
+
+
+def _nothing(_: Place, __: frozenset[str]) -> None:
+    """There is nothing to move aside."""
 
 
 class Step(NamedTuple):
@@ -96,9 +113,20 @@ class Step(NamedTuple):
         inputs:
             What it depends on, name to value or digest; asked when it is its turn.
         run:
-            Does it; told the names of the inputs that are not those that it was begun with.
+            Does it, or what of it is not done.
+        clear:
+            Moves aside what was made from other inputs, before it is noted that the step begins with these; told the
+            names of those that changed. Done twice it does nothing more.
     """
 
     name: str
     inputs: Callable[[Place], Mapping[str, Any]]
-    run: Callable[[Place, frozenset[str]], Made]
+    run: Callable[[Place], Made]
+    clear: Callable[[Place, frozenset[str]], None] = _nothing
+
+
+def given(value: T | None) -> T:
+    """A section of the configuration that a step is there for."""
+    if value is None:
+        raise AssertionError("a step without its section")
+    return value

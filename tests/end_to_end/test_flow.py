@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import ray
 import yaml
 
 from data_prep.errors import InputError, StoppedError, WorkFailedError
-from search.flow import steps
+from search.flow import confirm_step, steps, sweep_step
 from search.flow.book import FLOW_JSON
 from search.flow.config import FlowConfig, load_flow_config
 from search.flow.run import run_flow
@@ -29,7 +30,14 @@ from tests.shapes import draw_shapes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 STEPS = ("sweep", "confirm", "final", "score", "errors", "report")
-WORK = ("run_sweep", "confirm", "promote", "score_test", "confirmed_errors", "write_report")
+WORK = (
+    (sweep_step, "run_sweep"),
+    (confirm_step, "confirm"),
+    (steps, "promote"),
+    (steps, "score_test"),
+    (steps, "confirmed_errors"),
+    (steps, "write_report"),
+)
 WATCH = Watch(options=Options(trainable=LoggedDetection))
 
 
@@ -62,16 +70,16 @@ def write(folder: Path, **changes: Any) -> FlowConfig:
     return load_flow_config(folder / "flow.yaml")
 
 
-def lose_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def lose_once(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> None:
     """Let a step do its work and be stopped before that is noted."""
-    work = getattr(steps, name)
+    work = getattr(module, name)
 
     def stopped(*given: Any, **named: Any) -> Any:
-        monkeypatch.setattr(steps, name, work)
+        monkeypatch.setattr(module, name, work)
         work(*given, **named)
         raise StoppedError("stopped.")
 
-    monkeypatch.setattr(steps, name, stopped)
+    monkeypatch.setattr(module, name, stopped)
 
 
 def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
@@ -79,7 +87,7 @@ def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
 ) -> None:
     config, out = write(tmp_path), tmp_path / "out"
     for step, work in zip(STEPS, WORK, strict=True):
-        lose_once(monkeypatch, work)
+        lose_once(monkeypatch, *work)
         with pytest.raises(StoppedError, match=f"^{step}: stopped; the same command goes on here"):
             run_flow(config, out, WATCH)
     found = run_flow(config, out, WATCH)
@@ -92,6 +100,12 @@ def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
     assert 0 <= found.results["score"]["map"] <= 1
     assert len(log.read_text().splitlines()) == 3 * 2 + 4 * 2  # three trials, two hyps with two seeds; two epochs each
     assert run_flow(config, out, WATCH).ran == ()
+    assert run_flow(write(tmp_path, set={"train.workers": 1, "resources.cpus": 0.5}), out, WATCH).ran == ()
+    trained = log.read_text()
+    (out / FLOW_JSON).unlink()  # every step is looked at, and nothing trained again
+    assert run_flow(config, out, WATCH).ran == STEPS
+    assert log.read_text() == trained
+    assert not list(out.glob("*.before-*"))
 
     more = write(tmp_path, set={"trials": 4})
     found = run_flow(more, out, WATCH)

@@ -13,13 +13,13 @@ from search.confirm.verdict import Verdict
 from search.confirm.winner import confirmed_line
 
 
-def row(trial: int, gain: float | None) -> Row:
-    return Row(trial, 0.1, 2, 0.2, 0.01, gain, None if gain is None else gain - 1, None, 0)
+def row(trial: int, mean: float | None, lost: int = 0) -> Row:
+    return Row(trial, 0.1, 2, mean, 0.01, None, None, None, lost)
 
 
-def undecided(*gains: float | None) -> Confirmation:
-    """One with the default and candidates 1, 2, ... that gain so much; each has a checkpoint."""
-    rows = (row(0, None), *(row(trial, gain) for trial, gain in enumerate(gains, 1)))
+def undecided(*means: float | None, lost: int | None = None, sign: float = 1.0) -> Confirmation:
+    """One with the default and candidates 1, 2, ... that have these means; one may be lost; each has a checkpoint."""
+    rows = tuple(row(trial, mean, int(trial == lost)) for trial, mean in enumerate(means))
     return Confirmation(
         run_dir=Path("run"),
         verdict=Verdict.UNDECIDED,
@@ -35,18 +35,29 @@ def undecided(*gains: float | None) -> Confirmation:
         next_command="more",
         checkpoint=None,
         checkpoints={each.trial: f"checkpoint {each.trial}" for each in rows},
+        sign=sign,
     )
 
 
 @pytest.mark.parametrize(
-    ("gains", "leader"), [((0.1, 0.3, 0.2), 2), ((-0.1, -0.2), 0), ((None, 0.1), 2), ((0.0,), 0), ((), 0)]
+    ("found", "leader"),
+    [
+        (undecided(0.2, 0.1, 0.3), 2),
+        (undecided(0.2, 0.1), 0),
+        (undecided(0.2, 0.2), 0),  # the default where nothing is better
+        (undecided(None, 0.1, 0.2), 2),  # the default diverged
+        (undecided(0.3, 0.1, 0.2, lost=0), 2),  # with one of its seeds
+        (undecided(0.2, 0.1, 0.3, lost=2), 0),
+        (undecided(0.2, 0.1, 0.3, sign=-1.0), 1),  # less is better
+        (undecided(None), 0),
+    ],
 )
-def test_the_leader_gains_most_or_is_the_default(gains: tuple[float | None, ...], leader: int) -> None:
-    assert undecided(*gains).leader == leader
+def test_the_leader_has_the_best_mean_and_was_never_lost(found: Confirmation, leader: int) -> None:
+    assert found.leader == leader
 
 
 def test_where_it_is_undecided_one_may_be_taken_all_the_same() -> None:
-    found = undecided(0.1, 0.3)
+    found = undecided(0.1, 0.2, 0.3)
     assert found.settled(Undecided.STOP) is found
     best, default = found.settled(Undecided.BEST), found.settled(Undecided.DEFAULT)
     assert (best.trial, best.checkpoint, best.verdict) == (2, "checkpoint 2", Verdict.UNDECIDED)
