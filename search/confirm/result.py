@@ -139,6 +139,7 @@ class Confirmation:
             "run_dir": str(self.run_dir),
             "verdict": str(self.verdict),
             "failures": list(self.failures),
+            "checkpoints": {str(trial): place for trial, place in self.checkpoints.items()},
             "rows": [vars(row) for row in self.rows],
             "ranks": ranks,
         }

@@ -21,7 +21,7 @@ from pyarrow.fs import LocalFileSystem
 from data_prep.errors import WorkFailedError
 from tests.trainable.joined_training import train_together
 from trainable.checkpoint import read_checkpoint
-from trainable.final import FinalTraining, train_final
+from trainable.final import FinalTraining, _reason, train_final
 from trainable.hyp import Hyp
 from trainable.judge import judge
 from trainable.loop import EpochLoop
@@ -195,6 +195,13 @@ def test_divergence_is_said(final: TrainSettings, tmp_path: Path) -> None:
         train_final(training, tmp_path / "w.pt")
 
     assert not (tmp_path / "w.pt").exists()
+
+
+def test_the_reason_is_that_of_the_worker_that_failed_by_itself() -> None:
+    lost = "Traceback:\n  in backward\nRuntimeError: [gloo] Connection closed by peer: rank 1"
+    ours = "Traceback:\n  in step\ndata_prep.errors.DivergedError: diverged in epoch 2: losses nan"
+    assert _reason(f"[Rank 1]\n{ours}\n[Rank 0]\n{lost}\n") == "diverged in epoch 2: losses nan"
+    assert _reason(lost) == "[gloo] Connection closed by peer: rank 1"
 
 
 def test_finished_weights_are_judged_as_the_loop_judged_them(
