@@ -12,6 +12,7 @@ from search.data_display import picture_progress
 from search.display import final_epochs, final_start, say, sweep_options
 from search.flow.run import FlowResult
 from search.flow.step import Watch
+from search.samplers.keys import START
 
 
 @contextmanager
@@ -42,7 +43,8 @@ def summary_lines(found: FlowResult) -> Iterator[str]:
     if "confirm" in results:
         yield _confirmed(results["confirm"])
     final = results["final"]
-    yield f"final:       trial {final['trial']}, {final['epochs']} epochs on full, {final['megabytes']:.1f} MB"
+    hyp = "the default hyp" if final["trial"] == START else f"the hyp of trial {final['trial']}"
+    yield f"final:       {hyp}, {final['epochs']} epochs on full, {final['megabytes']:.1f} MB"
     if "score" in results:
         yield from _score(results["score"])
     if results.get("errors", {}).get("page"):
