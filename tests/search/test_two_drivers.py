@@ -51,7 +51,7 @@ def test_they_share_the_trials_out_and_one_of_them_is_killed(
 
     os.kill(first.process.pid, signal.SIGKILL)
     first.process.wait()
-    assert live_drivers(files.run) == {1}
+    assert live_drivers(files.run) == {1}, (second.process.poll(), second.errors())
     left = [t for t in trials(files) if at_work(t, 0)]
     code, result = second.finish(timeout=300)
     assert code == 0, second.errors()
