@@ -7,6 +7,7 @@ of its own (:mod:`trainable.stored`), which Ray begins without a past.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import signal
@@ -18,10 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ray
 from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
 from ray import train
+from ray.exceptions import RayActorError
 from ray.train.torch import TorchTrainer, get_device
 from ray.util.queue import Queue
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import HypsweepError, StoppedError, WorkFailedError
 from trainable.hyp import Hyp
@@ -149,20 +153,24 @@ def _listening(on_epoch: Callable[[dict[str, Any]], None] | None) -> Iterator[Qu
     if on_epoch is None:
         yield None
         return
-    queue = Queue(actor_options={"num_cpus": 0})
+    # Beside the driver, whose end is the end of it all; any other node may be lost, and the training goes on.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
     thread = threading.Thread(target=_listen, args=(queue, on_epoch), daemon=True)
     thread.start()
     try:
         yield queue
     finally:
-        queue.put(None)
+        with contextlib.suppress(RayActorError):
+            queue.put(None)
         thread.join(timeout=10)
         queue.shutdown()
 
 
 def _listen(queue: Queue, on_epoch: Callable[[dict[str, Any]], None]) -> None:
-    while (metrics := queue.get()) is not None:
-        on_epoch(metrics)
+    with contextlib.suppress(RayActorError):  # Ray is gone, or going
+        while (metrics := queue.get()) is not None:
+            on_epoch(metrics)
 
 
 def _fit(fit: Callable[[], train.Result], training: FinalTraining) -> train.Result:
@@ -235,4 +243,5 @@ def _report(loop: EpochLoop, metrics: dict[str, Any], queue: Queue | None, repli
         loop.save(folder)
         train.report(metrics, checkpoint=train.Checkpoint.from_directory(folder))
     if queue is not None:
-        queue.put(metrics)
+        with contextlib.suppress(RayActorError):  # nobody to be told is no reason to end
+            queue.put(metrics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,7 +18,11 @@ import pytest
 import ray
 import yaml
 
+import search.promote
 from data_prep.errors import InputError, StoppedError, WorkFailedError
+from search.confirm.result import Confirmation
+from search.confirm.run import confirm
+from search.confirm.verdict import Verdict
 from search.flow import confirm_step, steps, sweep_step
 from search.flow.book import FLOW_JSON
 from search.flow.config import FlowConfig, load_flow_config
@@ -124,13 +129,22 @@ def test_stopped_at_every_step_it_goes_on_there_and_trains_nothing_twice(
 
 
 @pytest.mark.exhaustive
-def test_what_is_undecided_stops_unless_the_flow_says_otherwise(tmp_path: Path, log: Path) -> None:
-    config, out = write(tmp_path, confirm={"top_k": 1, "max_seeds": 2, "smallest_gain": 1e-6}), tmp_path / "out"
+def test_what_is_undecided_stops_unless_the_flow_says_otherwise(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tiny trainings may decide by chance, so what they say is overruled."""
+
+    def unsure(*given: Any) -> Confirmation:
+        return dataclasses.replace(confirm(*given), verdict=Verdict.UNDECIDED, trial=None, checkpoint=None)
+
+    monkeypatch.setattr(confirm_step, "confirm", unsure)
+    monkeypatch.setattr(search.promote, "confirm", unsure)
+    config, out = write(tmp_path, confirm={"top_k": 1, "max_seeds": 2}), tmp_path / "out"
     with pytest.raises(WorkFailedError, match=r"^confirm: 2 seeds do not decide .*raise confirm\.max_seeds"):
         run_flow(config, out, WATCH)
     assert not (out / "sweep" / "promoted").exists()
 
-    stubborn = {"top_k": 1, "max_seeds": 2, "smallest_gain": 1e-6, "undecided": "default"}
+    stubborn = {"top_k": 1, "max_seeds": 2, "undecided": "default"}
     found = run_flow(write(tmp_path, confirm=stubborn), out, WATCH)
     assert found.ran == ("confirm", "final", "score", "errors", "report")
     assert found.results["confirm"]["verdict"] == "undecided"
