@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import yaml
 
-from search import runtime
+from search import node_checks, runtime
 from search.config import SweepConfig
 from search.confirm.options import ConfirmOptions
 from search.confirm.result import Confirmation
@@ -242,7 +242,7 @@ def _train(
         Path(storage).mkdir(parents=True, exist_ok=True)
     with runtime.ray_runtime(options.address):
         workers = _workers(config, settings, options)
-        runtime.check_nodes(config.resources, {"data": str(config.data)})
+        node_checks.check_nodes(config.resources, {"data": str(config.data)})
         training = FinalTraining(
             settings=settings,
             hyp=hyp,

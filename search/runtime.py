@@ -1,7 +1,6 @@
 """The Ray that a sweep runs on: a local one for its own use, or a cluster that is there already.
 
-Before the first trial each node is asked whether it sees the data set and the place of the checkpoints, and whether it
-asks for a token.
+What its nodes must find there is asked in :mod:`search.node_checks`.
 """
 
 from __future__ import annotations
@@ -11,22 +10,17 @@ import logging
 import os
 import socket
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private.authentication.authentication_utils import is_token_auth_enabled
 from ray.exceptions import AuthenticationError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import InputError
 from search.config import ResourcesConfig
 from search.gpu_sharing import sharing
-from trainable.hyp import Hyp
-from trainable.settings import TrainSettings
 
 ROOMS = ("data_prep", "trainable", "search")
 
@@ -40,7 +34,6 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asks for no GPU sees none; Ray 2.60 would show it all
 }
 _OBJECT_STORE_BYTES = 200 * 2**20  # hyps and metrics are all that passes; Ray would take 30 % of the memory
-_NODE_TIMEOUT_S = 60.0
 _KNOCK_TIMEOUT_S = 10.0
 
 
@@ -92,7 +85,7 @@ def node_slots(resources: ResourcesConfig) -> list[tuple[str, int]]:
     """The ids of the nodes that can hold a trial, and how many at a time; the one that holds most of them first."""
     gpus = gpus_per_trial(resources)
     found = []
-    for node in _nodes_for(resources):
+    for node in nodes_for(resources):
         room, total = int(node["Resources"]["CPU"] / resources.cpus), node["Resources"].get("GPU", 0)
         if gpus:
             room = min(room, int(total) * sharing(gpus) if gpus < 1 else int(total / gpus))
@@ -112,7 +105,7 @@ def check_resources(resources: ResourcesConfig, *, growing: bool) -> None:
     Raises:
         InputError: No node is large enough.
     """
-    if growing or _nodes_for(resources):
+    if growing or nodes_for(resources):
         return
     found = max((n["Resources"].get("CPU", 0), n["Resources"].get("GPU", 0)) for n in _alive())
     raise InputError(
@@ -143,80 +136,8 @@ class NodeWatch:
         return self._lost
 
 
-def check_nodes(resources: ResourcesConfig, paths: Mapping[str, str]) -> None:
-    """Check that every node that can run a trial sees the given files and folders; warn of one without a token.
-
-    Args:
-        resources:
-            What one trial occupies; a node too small for it is not asked.
-        paths:
-            What must be there, by its key in the configuration.
-
-    Raises:
-        InputError: A node does not see one of them; both are named.
-    """
-    task = ray.remote(num_cpus=0, max_retries=0)(_inspect)
-    asked, unguarded = {}, False
-    for node in _nodes_for(resources):
-        strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        asked[task.options(scheduling_strategy=strategy).remote(dict(paths))] = node
-    for reference, node in asked.items():
-        missing, has_token = ray.get(reference, timeout=_NODE_TIMEOUT_S)
-        unguarded |= not has_token
-        if missing:
-            key = next(iter(missing))
-            raise InputError(
-                f"{key}: node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) cannot read "
-                f"{missing[key]}: mount it there under the same path, or put it on storage that all nodes reach."
-            )
-
-    if unguarded:
-        warnings.warn(
-            "Ray runs without token authentication (it was not started under RAY_AUTH_MODE=token): whoever reaches its "
-            "ports can run code. See https://docs.ray.io/en/latest/ray-security/token-auth.html",
-            stacklevel=2,
-        )
-
-
-def check_training(resources: ResourcesConfig, settings: Sequence[TrainSettings], hyp: Hyp) -> None:
-    """Check on one node what would end every trial in the same way: model, weights, device, splits.
-
-    Args:
-        resources:
-            What one trial occupies; the check takes as much.
-        settings:
-            Those that trials can have, as far as they matter here: one for each model and weights file.
-        hyp:
-            That of the first trial.
-
-    Raises:
-        InputError: See :func:`trainable.preflight.preflight`.
-    """
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=gpus_per_trial(resources))(_preflight)
-    failure = ray.get(task.remote([each.as_dict() for each in settings], hyp.as_dict()))
-    if failure is not None:
-        raise InputError(failure)
-
-
-def _preflight(settings: list[dict[str, Any]], hyp: dict[str, float]) -> str | None:
-    """What is wrong, in one sentence. Runs on a node: torch, which it loads, has no place in the driver."""
-    from trainable.preflight import preflight
-
-    try:
-        for each in settings:
-            preflight(TrainSettings.from_mapping(each), Hyp.from_mapping(hyp))
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def _inspect(paths: dict[str, str]) -> tuple[dict[str, str], bool]:
-    """Which of the paths this machine cannot read, and whether its Ray asks for a token. Runs on a node."""
-    missing = {key: path for key, path in paths.items() if not os.access(path, os.R_OK)}
-    return missing, bool(is_token_auth_enabled())
-
-
-def _nodes_for(resources: ResourcesConfig) -> list[dict[str, Any]]:
+def nodes_for(resources: ResourcesConfig) -> list[dict[str, Any]]:
+    """The nodes, as Ray describes them, that are large enough for a trial."""
     gpus = gpus_per_trial(resources)
     return [
         node

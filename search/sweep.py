@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 
 from data_prep.errors import DataMissingError, ImageError, InputError
-from search import runtime
+from search import node_checks, runtime
 from search.assembly import Sweep
 from search.budget.guard import BudgetGuard, check_gpu_hours
 from search.conclusion import SweepResult, conclude
@@ -258,10 +258,10 @@ def check_machines(sweep: Sweep, options: Options) -> None:
         Path(storage).mkdir(parents=True, exist_ok=True)
         paths["storage_path"] = storage
     runtime.check_resources(config.resources, growing=options.address is not None)
-    runtime.check_nodes(config.resources, paths)
+    node_checks.check_nodes(config.resources, paths)
     check_gpu_hours(config)
     if options.trainable is None:
-        runtime.check_training(config.resources, _models(sweep), config.base_hyp())
+        node_checks.check_training(config.resources, _models(sweep), config.base_hyp())
 
 
 def _models(sweep: Sweep) -> list[TrainSettings]:

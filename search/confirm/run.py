@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data_prep.errors import HypsweepError, StoppedError, WorkFailedError
-from search import checkpoints, runtime
+from search import checkpoints, node_checks, runtime
 from search.config_files import check_files
 from search.confirm.opening import Work, open_confirmation, put_aside
 from search.confirm.options import ConfirmOptions
@@ -67,11 +67,11 @@ def _check(work: Work, common: TrialPlan, options: Options) -> None:
     """Check that a training fits on a node and finds there what it needs."""
     resources, paths = work.config.resources, {"data": str(work.config.data)}
     runtime.check_resources(resources, growing=options.address is not None)
-    runtime.check_nodes(resources, paths)
+    node_checks.check_nodes(resources, paths)
     if options.trainable is None:
         configs = [work.ledger.plan.trial_config(common, trial, 0, None) for trial in work.ledger.plan.trials]
         settings = {TrainSettings.from_mapping(config["train"]): None for config in configs}
-        runtime.check_training(resources, list(settings), Hyp.from_mapping(configs[0]["hyp"]))
+        node_checks.check_training(resources, list(settings), Hyp.from_mapping(configs[0]["hyp"]))
 
 
 def _train(work: Work, common: TrialPlan, options: Options) -> None:

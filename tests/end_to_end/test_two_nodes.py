@@ -17,8 +17,9 @@ from ray.cluster_utils import Cluster
 
 from data_prep.errors import InputError
 from search.config import ResourcesConfig
+from search.node_checks import check_nodes
 from search.results import read_run
-from search.runtime import check_nodes, ray_runtime
+from search.runtime import ray_runtime
 from search.sweep import Options, run_sweep
 from tests.search.conftest import ROOT, SweepFiles
 from tests.search.quadratic_trainable import QuadraticTrainable

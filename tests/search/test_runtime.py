@@ -49,7 +49,8 @@ def test_the_environment_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(("mode", "warned"), [("disabled", True), (None, False)])
 def test_a_ray_without_a_token_is_pointed_out(tmp_path: Path, mode: str | None, warned: bool) -> None:
     code = (
-        "from search.config import ResourcesConfig\nfrom search.runtime import check_nodes, ray_runtime\n"
+        "from search.config import ResourcesConfig\nfrom search.node_checks import check_nodes\n"
+        "from search.runtime import ray_runtime\n"
         "with ray_runtime(None):\n    check_nodes(ResourcesConfig(), {})\n"
     )
     inherited = {name: value for name, value in os.environ.items() if name not in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
