@@ -236,8 +236,9 @@ def _train(
     from trainable.final import FinalTraining, train_final  # loads torch, which a refused promotion does not need
 
     shared = config.storage_path
-    key = load_study(config, run_dir).user_attrs["key"]  # a bucket may hold another sweep of this name
-    storage = join(shared, f"{config.name}-{key}-{FINAL}") if shared else str(run_dir / FINAL)
+    storage = str(run_dir / FINAL)
+    if shared:  # which may hold another sweep of this name
+        storage = join(shared, f"{config.name}-{load_study(config, run_dir).user_attrs['key']}-{FINAL}")
     if not is_uri(storage):
         Path(storage).mkdir(parents=True, exist_ok=True)
     with runtime.ray_runtime(options.address):
