@@ -69,7 +69,7 @@ class Comparison:
         return max(self.gains, key=lambda trial: (self.gains[trial].gain, -trial), default=None)
 
 
-def compare(scores: Scores, error: float) -> Comparison:
+def compare(scores: Scores, error: float, family: int | None = None) -> Comparison:
     """Compare every candidate with the default.
 
     value(hyp, seed) = hyp + seed + noise, a randomised block design: each seed is a block, so what a seed does to all
@@ -84,6 +84,8 @@ def compare(scores: Scores, error: float) -> Comparison:
             The values; at least the default's.
         error:
             One-sided error of each end of an interval.
+        family:
+            For how many candidates at once a lower end holds; None takes those that are given.
     """
     default = scores[START]
     lost = {trial: _diverged(values) for trial, values in scores.items() if trial != START and None in values}
@@ -95,7 +97,7 @@ def compare(scores: Scores, error: float) -> Comparison:
     sd, freedom = _noise(table)
     gains = table[1:].mean(1) - table[0].mean()
     width = sd * np.sqrt(2 / len(kept))
-    below = width * critical_value(len(rivals), freedom, error)
+    below = width * critical_value(family or len(rivals), freedom, error)
     above = width * stats.t.ppf(1 - error, freedom)
     found = {t: Gain(float(g), float(g - below), float(g + above)) for t, g in zip(rivals, gains, strict=True)}
     return Comparison(len(kept), found, lost, _diverged(default), sd, freedom)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import optuna
 
@@ -14,6 +13,7 @@ from data_prep.errors import InputError, WorkFailedError
 from search.best import ranked_trials
 from search.config import SweepConfig
 from search.confirm.options import TOP_K, ConfirmOptions
+from search.confirm.seed_plan import SeedPlan
 from search.goals.front import has_several_goals
 from search.results import QUALITY
 from search.samplers.keys import START
@@ -22,43 +22,18 @@ from search.trial_plan import TrialPlan
 
 TRAIN = "train"
 """The split that is trained on: the final training uses more pictures, not fewer."""
-_SEEDS = 2**32
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConfirmPlan:
-    """Which hyps are compared, and how."""
+class ConfirmPlan(SeedPlan):
+    """Which hyps are compared, and how: the default's (trial 0) first, then the candidates', the best first."""
 
-    params: Mapping[int, Mapping[str, Any]]
-    """Parameters by trial number: the default's (trial 0) first, then the candidates', the best of the sweep first."""
     swept: Mapping[int, float]
     """Value of each in the sweep; the default may have none."""
-    metric: str
-    """The reported value that decides, of the last epoch."""
-    mode: Literal["max", "min"]
-    """Whether more or less of it is better."""
-    epochs: int
-    """Epochs of each training."""
-    first_seed: int
-    """The first seed; the others count on from it."""
 
-    @property
-    def trials(self) -> tuple[int, ...]:
-        """The trial numbers, the default's first."""
-        return tuple(self.params)
-
-    @property
-    def sign(self) -> float:
-        """What a value is multiplied by so that more is better."""
-        return 1.0 if self.mode == "max" else -1.0
-
-    def seed(self, place: int) -> int:
-        """The seed of a place in the rounds."""
-        return (self.first_seed + place) % _SEEDS
-
-    def number(self, trial: int, place: int) -> int:
-        """The number of a training: names its folder of checkpoints."""
-        return place * len(self.params) + self.trials.index(trial)
+    def name(self, trial: int) -> str:
+        """What a hyp is called."""
+        return "default" if trial == START else f"trial {trial}"
 
     def trial_config(self, common: TrialPlan, trial: int, place: int, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets for one training."""
@@ -68,10 +43,10 @@ class ConfirmPlan:
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         hyps = [{"trial": t, "params": dict(self.params[t]), "swept": self.swept.get(t)} for t in self.params]
-        return {**{f.name: getattr(self, f.name) for f in dataclasses.fields(self)[2:]}, "hyps": hyps}
+        return {**self.without("params", "swept"), "hyps": hyps}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ConfirmPlan:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """What :meth:`as_dict` gave."""
         hyps, rest = values["hyps"], {name: value for name, value in values.items() if name != "hyps"}
         swept = {each["trial"]: each["swept"] for each in hyps if each["swept"] is not None}

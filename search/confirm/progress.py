@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
 
-from search.confirm.ledger import Ledger
+from search.confirm.seed_ledger import AnyLedger
 from search.schedulers.keys import TIME_ATTR
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ConfirmProgress(Callback):
             Gets the lines.
     """
 
-    def __init__(self, ledger: Ledger, say: Callable[[str], None]) -> None:
+    def __init__(self, ledger: AnyLedger, say: Callable[[str], None]) -> None:
         self._ledger = ledger
         self._say = say
         self._started = time.monotonic()
@@ -42,7 +42,7 @@ class ConfirmProgress(Callback):
         self._epochs += 1
         self._at[number] = epoch
         place, index = divmod(number, len(plan.params))
-        name = f"trial {plan.trials[index]}" if index else "default"
+        name = plan.name(plan.trials[index])
         value = result.get(plan.metric)
         shown = "" if value is None else f", {plan.metric} {value:.4g}"
         left = timedelta(seconds=round(self._left()))

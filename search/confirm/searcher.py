@@ -9,7 +9,7 @@ from typing import Any, cast
 from ray.tune.search import Searcher
 
 from data_prep.errors import HypsweepError, WorkFailedError
-from search.confirm.ledger import Ledger, Training
+from search.confirm.seed_ledger import AnyLedger, Training
 from search.crashes import Crash
 from search.fatal import missing_metric
 from search.outcome import judge, metrics_of
@@ -43,7 +43,7 @@ class ConfirmSearcher(Searcher):
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: AnyLedger,
         common: TrialPlan,
         find_checkpoint: Callable[[int], str | None],
         crash_of: Callable[[str], Crash],
@@ -144,7 +144,7 @@ class ConfirmSearcher(Searcher):
 
     def _name(self, pair: tuple[int, int]) -> str:
         trial, place = pair
-        return f"{'default' if trial == 0 else f'trial {trial}'}, seed {self._ledger.plan.seed(place)}:"
+        return f"{self._ledger.plan.name(trial)}, seed {self._ledger.plan.seed(place)}:"
 
     def _ended(self, reason: str | None, values: tuple[float, ...] | None) -> str:
         done = len(self._ledger.trainings)

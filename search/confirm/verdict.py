@@ -76,6 +76,11 @@ class Decision:
     error: float
     trial: int | None
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether there is a verdict."""
+        return self.verdict != Verdict.UNDECIDED
+
 
 def decide(scores: Scores, looks: Sequence[int], rule: Rule) -> Decision:
     """The first look that decides, or the last.
@@ -90,7 +95,7 @@ def decide(scores: Scores, looks: Sequence[int], rule: Rule) -> Decision:
     """
     for place in range(1, len(looks) + 1):
         decision = _look(scores, looks[:place], rule)
-        if decision.verdict != Verdict.UNDECIDED:
+        if decision.is_decided:
             break
     return decision
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback
 
-from search.confirm.ledger import Ledger
+from search.confirm.seed_ledger import AnyLedger
 from search.keeper import discard_quietly
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ConfirmKeeper(Callback):
             The confirmation.
     """
 
-    def __init__(self, root: str, ledger: Ledger) -> None:
+    def __init__(self, root: str, ledger: AnyLedger) -> None:
         self._root = root
         self._ledger = ledger
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from data_prep.errors import InputError
-from search.confirm.ledger import Ledger, Training
+from search.confirm.ledger import Ledger
 from search.confirm.plan import ConfirmPlan
+from search.confirm.seed_ledger import Training
 from search.confirm.verdict import Rule, Verdict
 
 PLAN = ConfirmPlan(

@@ -6,9 +6,9 @@ import pytest
 from optuna.trial import TrialState
 
 from data_prep.errors import InputError, WorkFailedError
-from search.confirm.ledger import Training
 from search.confirm.opening import Work, open_confirmation, put_aside
 from search.confirm.options import ConfirmOptions
+from search.confirm.seed_ledger import Training
 from search.results import read_run
 from tests.search.confirm.sweeps import EPOCHS, POOR, swept
 from tests.search.conftest import SweepFiles, open_tiny
