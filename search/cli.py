@@ -18,6 +18,7 @@ from rich.console import Console
 
 from data_prep.errors import HypsweepError, StoppedError
 from search.arguments import Address, Json, Run
+from search.compare_cli import compare
 from search.data_cli import add_data_commands
 from search.flow_cli import run as run_flow
 from search.known.use import As
@@ -198,6 +199,7 @@ def import_(
 
 
 add_promotion_commands(app)
+app.command()(compare)
 add_model_commands(app)
 
 

@@ -29,13 +29,12 @@ from search.goals.check import check_goals, with_first_objective
 from search.goals.config import ConstraintsConfig, Objective
 from search.known.config import KnownConfig
 from search.overrides import apply_override
-from search.paths import PathOrUri, absolute
+from search.paths import PathOrUri, weights_path
 from search.samplers import SamplerConfig
 from search.schedulers.config import SchedulerConfig
 from search.space import PRETRAINED, Space
 from search.stages import StageConfig, check_stages, with_trials_of_stages
 from search.study_url import absolute_url
-from trainable.downloads import official_names
 from trainable.hyp import Hyp, read_hyp, read_hyp_values
 from trainable.settings import TrainSettings
 
@@ -110,13 +109,7 @@ class SweepConfig(_Frozen):
     @field_validator("train")
     @classmethod
     def _resolve_weights(cls, train: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        weights = train.get("weights")
-        if not isinstance(weights, str):
-            return train
-        resolved = absolute(weights, info)
-        # An official name is no path, unless such a file lies there: every node fetches it for itself.
-        official = weights in official_names() and not Path(resolved).exists()
-        return train if official else {**train, "weights": resolved}
+        return {**train, "weights": weights_path(train["weights"], info)} if "weights" in train else train
 
     @field_validator("train")
     @classmethod

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, ValidationInfo
 
 from data_prep.files import write_atomically
+from trainable.downloads import official_names
 
 
 def is_uri(path: str) -> bool:
@@ -19,6 +20,17 @@ def absolute(path: str, info: ValidationInfo) -> str:
     """A path of a configuration, made absolute against the folder of its YAML; a URI as it is."""
     folder = (info.context or {}).get("folder", Path.cwd())
     return path if is_uri(path) else str(Path(folder, Path(path).expanduser()).resolve())
+
+
+def weights_path(weights: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  whatever stands in the YAML
+    """The weights of a configuration with their path made absolute; an official name is no path.
+
+    Every node fetches such weights for itself, unless a file of that name lies there.
+    """
+    if not isinstance(weights, str):
+        return weights
+    resolved = absolute(weights, info)
+    return weights if weights in official_names() and not Path(resolved).exists() else resolved
 
 
 PathOrUri = Annotated[str, AfterValidator(absolute)]

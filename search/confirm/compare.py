@@ -36,6 +36,10 @@ class Gain:
     lower: float
     upper: float
 
+    def both_ends(self) -> Gain:
+        """The same with an upper end that holds for all candidates at once, too: by symmetry as far from the gain."""
+        return Gain(self.gain, self.lower, 2 * self.gain - self.lower)
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from data_prep.errors import InputError
+from search.compare.arms import SETTINGS, check_arm, split_arm
+from tests.search.conftest import SweepFiles
+
+
+def test_hyps_and_settings_are_told_apart() -> None:
+    arm = split_arm("Adam", {"optimizer": "Adam", "lr0": 0.001, "lr_schedule": "cosine"})
+    assert arm.hyp == {"lr0": 0.001}
+    assert arm.train == {"optimizer": "Adam", "lr_schedule": "cosine"}
+    assert arm.with_values({"lr0": 0.002}, {}).sets == {"optimizer": "Adam", "lr_schedule": "cosine", "lr0": 0.002}
+
+
+def test_without_pretraining_there_are_no_weights() -> None:
+    assert split_arm("scratch", {"pretrained": False}).train == {"weights": None, "weights_sha256": None}
+    assert split_arm("fine", {"pretrained": True}).train == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "pattern"),
+    [
+        ({"optimiser": "SGD"}, r"arms\.a\.optimiser is neither a hyp.*did you mean optimizer\?"),
+        (
+            {"epochs": 3},
+            r"arms\.a\.epochs must be the same for all arms, set it under `set: \{train\.epochs: \.\.\.\}`",
+        ),
+        ({"data": "x"}, r"arms\.a\.data must be the same"),
+        ({"seed": 1}, r"arms\.a\.seed must be the same"),
+        ({"pretrained": "yes"}, r"arms\.a\.pretrained is 'yes', write true or false"),
+        ({"qqq": 1}, r"arms\.a\.qqq is neither .* remove it"),
+    ],
+)
+def test_what_is_no_arm_is_refused(values: dict[str, Any], pattern: str) -> None:
+    with pytest.raises(ValueError, match=pattern):
+        split_arm("a", values)
+
+
+def test_validation_and_length_are_no_settings_of_an_arm() -> None:
+    assert not {"val_split", "epochs", "data", "seed"} & set(SETTINGS)
+    assert {"model", "weights", "optimizer", "train_split"} <= set(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("values", "pattern"),
+    [
+        ({"optimizer": "sgd"}, r"arms\.a: train\.optimizer is 'sgd'"),
+        ({"lr0": -1}, r"arms\.a: .*lr0"),
+        ({"lr0": "fast"}, r"arms\.a: .*lr0"),
+        ({"image_size": "big"}, r"arms\.a: train.*image_size"),
+        ({"pretrained": True}, r"arms\.a: pretrained is true and there are no weights"),
+    ],
+)
+def test_a_wrong_value_names_the_arm(files: SweepFiles, values: dict[str, Any], pattern: str) -> None:
+    with pytest.raises(InputError, match=pattern):
+        check_arm(split_arm("a", values), files.config())
+
+
+def test_an_arm_is_the_base_but_for_what_it_sets(files: SweepFiles) -> None:
+    base = files.config()
+    settings = check_arm(split_arm("a", {"optimizer": "AdamW"}), base)
+    assert settings.as_dict() == {**base.settings().as_dict(), "optimizer": "AdamW"}

@@ -1,0 +1,109 @@
+"""`hypsweep compare` and what it prints; the trainings are filled in, so no Ray is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.compare.config import load_comparison
+from search.compare.opening import keep_config, open_comparison, open_ledger
+from tests.search.command_line import Cli, assert_refused, only_json, snapshot
+from tests.search.compare.comparisons import write
+from tests.search.compare.test_ledger import train
+from tests.search.conftest import SweepFiles
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(autouse=True)
+def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str | None) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("search.runtime.ray_runtime", refuse)
+
+
+def compared(files: SweepFiles, means: dict[int, float | None], noise: float = 1e-4, **changes: Any) -> Path:
+    """The folder of a comparison whose trainings reached these values."""
+    work = open_comparison(load_comparison(write(files, **changes)), files.run)
+    keep_config(work)
+    train(open_ledger(work, work.arms), means, noise)
+    return files.run
+
+
+def test_the_folder_alone_shows_it_again(files: SweepFiles, cli: Cli) -> None:
+    found = cli("compare", compared(files, {0: 0.2, 1: 0.3}))
+    assert found.code == 0
+    lines = found.out.splitlines()
+    row = next(line.split() for line in lines if line.split()[:1] == ["good"])
+    assert (row[1:3], row[-1]) == (["3.7", "3"], "better")
+    assert float(row[3]) == pytest.approx(0.3, abs=1e-3)
+    assert "good: momentum 0.8" in lines
+    assert "good is better than poor" in lines
+    assert lines[-1] == f"written: {files.run}/table.md"
+
+
+def test_the_yaml_and_out_do_so_too(files: SweepFiles, cli: Cli) -> None:
+    compared(files, {0: 0.2, 1: 0.3})
+    assert "good is better than poor" in cli("compare", files.folder / "comparison.yaml", "--out", files.run).out
+
+
+def test_what_is_undecided_is_said_with_the_next_command(files: SweepFiles, cli: Cli) -> None:
+    found = cli("compare", compared(files, {0: 0.2, 1: 0.2}, noise=0.1))
+    assert (found.code, found.err) == (0, "")
+    assert "good cannot be told from poor\n" in found.out
+    assert f"add seeds: hypsweep compare {files.run} --max-seeds 12\n" in found.out
+
+
+def test_json_is_one_object(files: SweepFiles, cli: Cli) -> None:
+    values = only_json(cli("compare", compared(files, {0: 0.3, 1: 0.2}), "--json").out)
+    assert [row["arm"] for row in values["rows"]] == ["poor", "good"]
+    assert [row["standing"] for row in values["rows"]] == [None, "worse"]
+    assert values["next_command"] is None
+
+
+@pytest.mark.parametrize("mean", [0.2, None])
+def test_the_table_fits_a_terminal_of_80_columns(files: SweepFiles, cli: Cli, mean: float | None) -> None:
+    arms = {"yolov5m6-scratch": {"momentum": 0.3}, "b": {"momentum": 0.8}, "s": {"model": "yolov5s"}}
+    found = cli("compare", compared(files, {0: 0.2, 1: mean}, noise=0.01, arms=arms, max_megabytes=10))
+    assert "…" not in found.out
+    assert max(len(line) for line in found.out.splitlines() if "hypsweep" not in line and "table.md" not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("changes", "pattern"),
+    [
+        ({"sweep": "none.yaml"}, r"none\.yaml"),
+        ({"set": {"train.epoch": 3}}, "epoch"),
+        ({"arms": {"a": {}, "b": {"weights": "gone.pt"}}}, r"arms\.b: train\.weights: there is no file .*gone\.pt"),
+        ({"arms": {"a": {}, "b": {"optimizer": "Lion"}}}, r"arms\.b: train\.optimizer is 'Lion'"),
+        ({"max_megabytes": 1}, r"max_megabytes is 1 and poor 3\.7 MB, good 3\.7 MB is more"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_is_made(
+    files: SweepFiles, cli: Cli, changes: dict[str, Any], pattern: str
+) -> None:
+    path = write(files, **changes)
+    before = snapshot(files.folder)
+    assert_refused(cli("compare", path, "--out", files.run), pattern)
+    assert snapshot(files.folder) == before
+
+
+def test_a_sweep_that_changed_meanwhile_is_refused(files: SweepFiles, cli: Cli) -> None:
+    compared(files, {0: 0.2, 1: 0.3})
+    files.write(train={"epochs": 5, "model": "yolov5n", "seed": 40}, trials=4)
+    assert_refused(cli("compare", files.run), r"comparison\.json has trainings with other epochs: set them back")
+
+
+def test_a_folder_of_a_sweep_is_refused(files: SweepFiles, cli: Cli) -> None:
+    path = write(files)
+    files.run.mkdir()
+    (files.run / "sweep.yaml").write_text("x")
+    assert_refused(cli("compare", path, "--out", files.run), "holds a sweep: choose another folder with --out")
+
+
+def test_a_folder_that_holds_nothing_is_named(files: SweepFiles, cli: Cli) -> None:
+    files.run.mkdir()
+    assert_refused(cli("compare", files.run), r"run/comparison\.yaml")
