@@ -29,22 +29,27 @@ def cells(found: ComparisonResult, row: ArmRow) -> tuple[str, ...]:
 
 def word(found: ComparisonResult, row: ArmRow) -> str:
     """How an arm stands, in a word."""
-    if row.megabytes > found.max_megabytes:
-        return f"over {found.max_megabytes:g} MB"
-    if row is found.reference:
-        return f"reference, lost {row.lost}" if row.lost else "reference"
-    return str(row.standing)
+    if is_too_large(found, row):
+        return "too large"
+    return "reference" if row is found.reference else str(row.standing)
+
+
+def is_too_large(found: ComparisonResult, row: ArmRow) -> bool:
+    """Whether an arm was not trained because of the size of its weights."""
+    return row.megabytes > found.max_megabytes
 
 
 def verdicts(found: ComparisonResult) -> list[str]:
     """A sentence for each arm but the reference, and what to do next."""
-    lines = [_sentence(found, row) for row in found.rows[1:] if row.standing is not None]
+    lines = [_sentence(found, row) for row in found.rows[1:]]
     if found.next_command is not None:
         lines.append(f"add seeds: {found.next_command}")
     return lines
 
 
 def _sentence(found: ComparisonResult, row: ArmRow) -> str:
+    if is_too_large(found, row):
+        return f"{row.arm} was not trained: {row.megabytes:.1f} MB are more than {found.max_megabytes:g}"
     than = {
         Standing.BETTER: "is better than",
         Standing.WORSE: "is worse than",
