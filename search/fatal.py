@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from data_prep.errors import HypsweepError, InputError, WorkFailedError
+from data_prep.errors import InputError, WorkFailedError
 from search.goals.screen import MOST_REDRAWS
 from search.outcome import metrics_of
 from search.study import SweepStudy
 from search.trial_plan import TrialPlan
-from trainable.failures import KINDS
 
 HOPELESS = 3
 """So many failed trials without a single epoch among all trials end a sweep; diverged ones alone do not."""
@@ -42,8 +41,3 @@ def all_rejected(reason: str) -> WorkFailedError:
         f"the last {MOST_REDRAWS} configurations that were drawn all break a constraint, the newest because "
         f"{reason}: loosen it, or narrow the space to what keeps to it."
     )
-
-
-def shared_failure(reason: str, kind: str) -> HypsweepError:
-    """A failure of one of the kinds that are no trial's own fault (:data:`trainable.failures.SHARED`)."""
-    return next(error(reason) for error, known in KINDS if known == kind)

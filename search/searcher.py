@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 
 from data_prep.errors import InputError
 from search.crashes import Crash
-from search.fatal import all_failed, all_rejected, missing_metric, shared_failure
+from search.fatal import all_failed, all_rejected, missing_metric
 from search.goals.record import REJECTED, is_rejected, values_by_epoch
 from search.goals.screen import MOST_REDRAWS
 from search.keys import LAST
@@ -36,7 +36,7 @@ from search.samplers.keys import PAUSED_KEY
 from search.schedulers.rungs import Ladder
 from search.study import SweepStudy
 from search.trial_plan import TrialPlan
-from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, SHARED
+from trainable.failures import DIVERGED, FAILURE, FAILURE_KIND, SHARED, error_of
 
 if TYPE_CHECKING:
     from search.budget.guard import BudgetGuard
@@ -232,7 +232,7 @@ class StudySearcher(Searcher):
             self._fail(number, crash.reason, crash.kind)
         elif result and result.get(FAILURE_KIND) in SHARED:
             # The trial stays RUNNING in the study, as if interrupted.
-            self.error = self.error or shared_failure(str(result[FAILURE]), str(result[FAILURE_KIND]))
+            self.error = self.error or error_of(str(result[FAILURE_KIND]), str(result[FAILURE]))
         elif result and self._guard is not None and self._guard.holds(number):
             self._recorder.record(number, result)
             self._guard.put_back(number)

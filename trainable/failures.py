@@ -9,6 +9,7 @@ from data_prep.errors import (
     ImageError,
     InputError,
     OutOfMemoryError,
+    WorkFailedError,
 )
 
 FAILURE = "failure"
@@ -34,3 +35,9 @@ SHARED = frozenset({IMAGE, DATA})
 def kind_of(error: Exception) -> str | None:
     """The kind of a failure; None for one that may not happen again (a full disk, a lost node) and can be retried."""
     return next((kind for cls, kind in KINDS if isinstance(error, cls)), None)
+
+
+def error_of(kind: str | None, reason: str) -> HypsweepError:
+    """A failure as the error that ends a run: wrong input by its kind, all else as work that failed."""
+    found = next((cls for cls, known in KINDS if known == kind and issubclass(cls, InputError)), WorkFailedError)
+    return found(reason)

@@ -28,6 +28,7 @@ from ray.util.queue import Queue
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_prep.errors import HypsweepError, StoppedError, WorkFailedError
+from trainable.failures import FAILURE, FAILURE_KIND, error_of, kind_of
 from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
 from trainable.replicas import Replicas
@@ -91,12 +92,15 @@ def train_final(
 
     Raises:
         StoppedError: The user pressed Ctrl-C.
-        WorkFailedError: The training diverged, or its worker was lost more often than allowed.
+        InputError: Its data is gone or broken.
+        WorkFailedError: The training diverged, found no memory, or a worker was lost more often than allowed.
     """
     _keep_newest(training)
     with _listening(on_epoch) as queue:
         result = _fit(_trainer(training, queue).fit, training)
     metrics: dict[str, Any] = dict(result.metrics or {})
+    if FAILURE in metrics:
+        raise error_of(metrics[FAILURE_KIND], f"the final training failed: {metrics[FAILURE]}")
     if result.checkpoint is None:
         raise WorkFailedError(f"{training.storage_path}: the final training left no checkpoint; run it again.")
     with result.checkpoint.as_directory() as folder:
@@ -208,9 +212,23 @@ def _reason(traceback: str) -> str:
 
 
 def _worker(config: dict[str, Any]) -> None:
-    """Runs in each of Ray Train's workers: the epoch loop, with a checkpoint and stripped weights after each epoch."""
+    """Runs in each of Ray Train's workers: the epoch loop; what would happen again, Ray is not let repeat.
+
+    Only one that trains alone can end so: others wait for a worker that fails, and Ray must end them.
+    """
     context = train.get_context()
     replicas = Replicas(context.get_world_rank(), context.get_world_size(), config["sync_bn"])
+    try:
+        _train(config, replicas)
+    except HypsweepError as error:
+        kind = kind_of(error)
+        if kind is None or replicas.world_size > 1:
+            raise
+        train.report({FAILURE: str(error), FAILURE_KIND: kind})
+
+
+def _train(config: dict[str, Any], replicas: Replicas) -> None:
+    """Train, with a checkpoint and stripped weights after each epoch."""
     settings = _on_own_gpu(TrainSettings.from_mapping(config["train"]))
     loop = EpochLoop(settings, Hyp.from_mapping(config["hyp"]), replicas=replicas)
     filesystem, base = _sessions(config["storage_path"], config["name"])

@@ -8,14 +8,14 @@ from typing import Any, cast
 
 from ray.tune.search import Searcher
 
-from data_prep.errors import HypsweepError, WorkFailedError
+from data_prep.errors import WorkFailedError
 from search.confirm.seed_ledger import AnyLedger, Training
 from search.crashes import Crash
 from search.fatal import missing_metric
 from search.outcome import judge, metrics_of
 from search.schedulers.keys import TIME_ATTR
 from search.trial_plan import TrialPlan
-from trainable.failures import DIVERGED, KINDS, MEMORY
+from trainable.failures import DIVERGED, MEMORY, error_of
 
 LOSSES = (DIVERGED, MEMORY)
 """Failures that are the hyp's own and so count against it; others end the confirmation, and the training waits."""
@@ -112,7 +112,7 @@ class ConfirmSearcher(Searcher):
         self._spend(trial_id, result)
         outcome = judge(result, self._common.metrics, self._common.epochs)
         if outcome.reason is not None and outcome.kind not in LOSSES:
-            self.error = self.error or _shared(outcome.reason, outcome.kind)
+            self.error = self.error or error_of(outcome.kind, outcome.reason)
             return
         if outcome.reason is None and result[TIME_ATTR] < self._common.epochs:  # stopped from outside
             return
@@ -151,8 +151,3 @@ class ConfirmSearcher(Searcher):
         ended = f"lost, {reason}" if reason is not None or not values else f"{self._common.metric} {values[0]:.5g}"
         left = len(self._ledger.due())
         return f"{ended} | {done} trained, {left} more in this round"
-
-
-def _shared(reason: str, kind: str | None) -> HypsweepError:
-    """A failure that every training would meet, as the error of its kind."""
-    return next((error(reason) for error, known in KINDS if known == kind), WorkFailedError(reason))
