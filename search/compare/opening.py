@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,11 +59,13 @@ class Comparison:
         """What goes on with it."""
         return f"hypsweep compare {self.run_dir}"
 
-    @property
-    def root(self) -> str:
-        """Path or URI of the checkpoints."""
+    def root(self, plan: ComparisonPlan) -> str:
+        """Path or URI of the checkpoints; another comparison has others, whatever its name."""
         shared = self.base.storage_path
-        return join(shared, f"{self.config.name}-comparison") if shared else str(self.run_dir / "ray")
+        if not shared:
+            return str(self.run_dir / "ray")
+        key = hashlib.sha256(f"{self.run_dir}\n{json.dumps(plan.as_dict(), sort_keys=True)}".encode()).hexdigest()
+        return join(shared, f"{self.config.name}-{key[:8]}-comparison")
 
 
 def open_comparison(config: ComparisonConfig, run_dir: Path) -> Comparison:

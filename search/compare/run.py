@@ -46,7 +46,7 @@ def compare(config: ComparisonConfig, out: str | Path, options: Options | None =
         if not ledger.is_over():
             with runtime.ray_runtime(options.address):
                 common = common_plan(work.base, ledger.plan, runtime.gpus_per_trial(work.base.resources))
-                trainings = SeedTrainings(ledger, common, work.base, work.run_dir, work.root, work.command)
+                trainings = SeedTrainings(ledger, common, work.base, work.run_dir, work.root(ledger.plan), work.command)
                 check(trainings, options)
                 ledger.write()
                 train(trainings, options)

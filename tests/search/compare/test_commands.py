@@ -91,6 +91,17 @@ def test_wrong_input_is_refused_before_anything_is_made(
     assert snapshot(files.folder) == before
 
 
+def test_two_comparisons_of_one_name_have_checkpoints_of_their_own(files: SweepFiles) -> None:
+    roots = set()
+    for out, best in (("one", 0.8), ("two", 0.8), ("one", 0.7)):
+        path = write(files, arms={"a": {"momentum": 0.3}, "b": {"momentum": best}})
+        files.write(train={"epochs": 3, "model": "yolov5n", "seed": 40}, storage_path="shared")
+        work = open_comparison(load_comparison(path), files.folder / out)
+        roots.add(work.root(open_ledger(work, work.arms).plan))
+    assert len(roots) == 3
+    assert all(root.startswith(str(files.folder / "shared" / "pair-")) for root in roots)
+
+
 def test_a_sweep_that_changed_meanwhile_is_refused(files: SweepFiles, cli: Cli) -> None:
     compared(files, {0: 0.2, 1: 0.3})
     files.write(train={"epochs": 5, "model": "yolov5n", "seed": 40}, trials=4)

@@ -84,6 +84,7 @@ def test_another_comparison_is_refused_and_changes_nothing(clear: tuple[SweepFil
     assert (files.run / "comparison.yaml").read_text() == before
 
 
+@pytest.mark.exhaustive
 def test_equal_arms_are_undecided_and_more_seeds_go_on(files: SweepFiles) -> None:
     arms = {"one": {"momentum": 0.8}, "other": {"momentum": 0.8001}}
     found = run(files, arms=arms, max_seeds=3)
@@ -123,6 +124,7 @@ class Trip(io.StringIO):
         return super().write(text)
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_winds_down_and_the_folder_goes_on(files: SweepFiles) -> None:
     with pytest.raises(StoppedError, match=f"the comparison was stopped; go on with `hypsweep compare {files.run}`"):
         run(files, Trip())
@@ -134,6 +136,7 @@ def test_ctrl_c_winds_down_and_the_folder_goes_on(files: SweepFiles) -> None:
     assert all(epoch > 1 for _, epoch in twice)  # at most the epochs whose checkpoint was not whole yet
 
 
+@pytest.mark.exhaustive
 def test_an_arm_that_diverges_is_lost_and_named(files: SweepFiles) -> None:
     files.switch("diverge_1")
     found = run(files)
@@ -142,6 +145,7 @@ def test_an_arm_that_diverges_is_lost_and_named(files: SweepFiles) -> None:
     assert found.next_command is None
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_crashes_for_good_ends_it(files: SweepFiles) -> None:
     files.switch("crash_0", "always")
     with pytest.raises(WorkFailedError, match=r"poor, seed 41: crashed: .*on fire; go on with `hypsweep compare"):
