@@ -17,7 +17,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from data_prep.durable import replacing
 from data_prep.errors import InputError
-from data_prep.silver import Rows
+from data_prep.silver.merge import Rows
 from trainable.silver.labels import Candidates
 
 SILVER_PARQUET = "silver.parquet"

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from data_prep.silver import Merged, Rows, SilverRule, merge
+from data_prep.silver.merge import Merged, Rows, merge
+from data_prep.silver.rule import SilverRule
 from trainable.nms import NmsSettings, cut, keep
 
 SIDE = 1024.0

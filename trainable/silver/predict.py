@@ -12,7 +12,7 @@ import torch
 
 from data_prep.errors import InputError
 from data_prep.progress import Progress
-from data_prep.silver import Offer
+from data_prep.silver.offers import Offer
 from data_prep.store import RawStore
 from trainable.detector import Detector
 from trainable.nms import candidates_of

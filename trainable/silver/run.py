@@ -20,8 +20,11 @@ from data_prep.manifest import Manifest, read_manifest
 from data_prep.near import DEFAULT_DISTANCE
 from data_prep.progress import Progress, silent
 from data_prep.records import RawImage
-from data_prep.silver import GoldSet, LeftOut, Offer, Offered, Rows, SilverRule, gold_offers, read_gold, sort_offers
 from data_prep.silver.export import CONFIG_KEY, Judged, SilverSet, judge, plan_silver_set, write_silver_set
+from data_prep.silver.gold import GoldSet, LeftOut, read_gold
+from data_prep.silver.merge import Rows
+from data_prep.silver.offers import Offer, Offered, gold_offers, sort_offers
+from data_prep.silver.rule import SilverRule
 from data_prep.split import Split
 from data_prep.store import RawStore
 from data_prep.targets import KEPT_SETTINGS
