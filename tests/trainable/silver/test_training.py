@@ -44,7 +44,7 @@ def silver_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     gold = draw_shapes(folder / "gold", train=6, val=3, seed=5)
     shutil.copytree(gold.parent / "images" / "train", folder / "source")
     for number in range(5):
-        noise(folder / "source" / f"new{number}.png", 20 + number, (120 + 10 * number, 90))
+        noise(folder / "source" / f"new{number}.png", 20 + number, ((120, 90), (200, 60))[number % 2])
     options = SilverOptions(rule=RULE, floor=0.0005, image_size=64, device="cpu")
     return make_silver(untrained(folder), gold, folder / "set", folder / "source", options).data
 
@@ -99,7 +99,7 @@ def test_the_pixels_of_a_subset_are_those_of_the_same_files(silver_set: Path) ->
         part = dataset(silver_set, store, cache=cache, silver_min_boxes=boxes_asked(silver_set))
         place = {file: index for index, file in enumerate(whole.im_files)}
         assert len(part.bank) == len(part.im_files) == len(part.sizes) < len(whole.bank)
-        again = pickle.loads(pickle.dumps(part.bank))  # noqa: S301  as torch's worker processes get it
+        again = pickle.loads(pickle.dumps(part.bank))  # as torch's worker processes get it
         for index, file in enumerate(part.im_files):
             for bank in (part.bank, again):
                 mine, theirs = bank.load(index), whole.bank.load(place[file])
