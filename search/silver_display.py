@@ -79,6 +79,8 @@ def _notes(found: SilverSummary) -> Iterator[str]:
             "note: nothing beside the weights says what they were trained on; if val was among it, a gain measured on "
             "val is flattered"
         )
+    if not sum(found.added.values()):
+        yield "note: no box was added; a lower --confidence or a higher --merge-iou adds some"
     if found.capped:
         kept = found.manifest.config["silver"]["candidates_per_picture"]
         yield f"note: {found.capped} pictures had more than {kept} candidates; the most confident {kept} were kept"

@@ -19,7 +19,7 @@ from data_prep.files import file_sha256
 from data_prep.manifest import Manifest, read_manifest
 from data_prep.near import DEFAULT_DISTANCE
 from data_prep.progress import Progress, silent
-from data_prep.records import RawImage
+from data_prep.records import RawImage, Source
 from data_prep.silver.export import CONFIG_KEY, Judged, SilverSet, judge, plan_silver_set, write_silver_set
 from data_prep.silver.gold import GoldSet, LeftOut, read_gold
 from data_prep.silver.merge import Rows
@@ -189,11 +189,18 @@ def make_silver(
         "candidates_per_picture": MAX_CANDIDATES,
     }
     seen = _seen_val(weights, data)
+    _require_outside(out, data, source)
     with RawStore(LIMITS) as store, workplace(out) as place:
+        listed = None if source is None else _listed(Path(source), store)
         with Journal(place.journal, LIMITS.model_dump_json()) as journal:
             gold = read_gold(data, store, progress, journal)
-            offers = _offers(gold, source, _distance(manifest), store, progress, journal)
+            offers = _offers(gold, listed, _distance(manifest), store, progress, journal)
         asked = [offer for offer in offers if offer.reason is None]
+        if not asked:
+            raise InputError(
+                f"{source or data.file}: none of its {len(offers)} pictures can get silver labels; "
+                f"{offers[0].name}: {offers[0].reason}: {offers[0].detail}."
+            )
         found = list(predict_offers(detector, asked, store, place.folder / SILVER_PARQUET, about, progress))
         judged = _judged(offers, found, gold, options.rule)
         digest = manifest.digest if manifest else None
@@ -240,15 +247,32 @@ def _kept(manifest: Manifest | None) -> dict[str, Any]:
     return {key: manifest.config[key] for key in KEPT_SETTINGS if key in manifest.config} if manifest else {}
 
 
-def _offers(
-    gold: GoldSet, source: str | Path | None, distance: int, store: RawStore, progress: Progress, journal: Journal
-) -> list[Offer]:
-    if source is None:
-        return gold_offers(gold, distance)
-    path = Path(source)
+def _require_outside(out: Path, data: DatasetYaml, source: str | Path | None) -> None:
+    """Refuse a target among the pictures that are read: the next run would take it for some of them."""
+    places = [entry for entries in data.splits.values() for entry in entries]
+    for place in (*places, *([] if source is None else [Path(source).resolve()])):
+        if place.is_dir() and out.is_relative_to(place):
+            raise InputError(f"{out} lies in {place}, where pictures are read; choose another folder by --out.")
+
+
+def _listed(path: Path, store: RawStore) -> tuple[list[Source], list[str]]:
+    """The pictures of a source, and their names."""
     if path.suffix.lower().removeprefix(".") in VID_FORMATS and path.is_file():
         raise InputError(f"{path} is a video; save the frames to train on as pictures and name their folder.")
-    sources, names = found_pictures(store, path, "train")
+    return found_pictures(store, path, "train")
+
+
+def _offers(
+    gold: GoldSet,
+    listed: tuple[list[Source], list[str]] | None,
+    distance: int,
+    store: RawStore,
+    progress: Progress,
+    journal: Journal,
+) -> list[Offer]:
+    if listed is None:
+        return gold_offers(gold, distance)
+    sources, names = listed
     images = [RawImage(name, each) for name, each in zip(names, sources, strict=True)]
     seen = examine_images(images, store, progress, journal)
     offered = sorted(map(Offered, names, sources, seen), key=lambda each: each.name)

@@ -287,6 +287,10 @@ def test_wrong_inputs_are_named(gold: Path, weights: Path, tmp_path: Path, made:
         SilverOptions(rule=SilverRule(confidence=0.01))
     with pytest.raises(InputError, match="--floor is 0:"):
         SilverOptions(floor=0.0)
+    with pytest.raises(InputError, match="where pictures are read"):
+        make_silver(weights, gold, gold.parent / "images" / "train" / "out", options=OPTIONS)
+    with pytest.raises(InputError, match="none of its 4 pictures can get silver labels"):
+        make_silver(weights, gold, tmp_path / "out", gold.parent / "images" / "val", OPTIONS)
     (tmp_path / "film.mp4").write_bytes(b"x")
     with pytest.raises(InputError, match="is a video"):
         make_silver(weights, gold, tmp_path / "out", tmp_path / "film.mp4", OPTIONS)
