@@ -57,7 +57,7 @@ def merge(corners: npt.NDArray[np.floating[Any]], classes: npt.NDArray[Any], gol
     predicted = len(rows)
     if predicted < rule.min_boxes:
         return Merged(rows[:0].astype(np.float32), predicted, 0, taken=False)
-    overlap = pair_iou(_corners(rows[:, 1:]), _corners(gold[:, 1:].astype(np.float64)))
+    overlap = pair_iou(corners_of(rows[:, 1:]), corners_of(gold[:, 1:].astype(np.float64)))
     same = rows[:, :1] == gold[:, 0][None]
     known = ((overlap >= rule.merge_iou) & same).any(1)
     return Merged(rows[~known].astype(np.float32), predicted, int(known.sum()), taken=True)
@@ -129,7 +129,8 @@ def parse_rows(text: str) -> Rows:
     return rows
 
 
-def _corners(boxes: Floats) -> Floats:
+def corners_of(boxes: Floats) -> Floats:
+    """Boxes of shape (n, 4), centre x, centre y, width, height, as x1, y1, x2, y2."""
     centre, half = boxes[:, :2], boxes[:, 2:] / 2
     return np.concatenate((centre - half, centre + half), 1)
 
