@@ -19,7 +19,7 @@ from tests.shapes import draw_shapes
 from tests.trainable.silver.sets import OPTIONS, noise, untrained
 from trainable.silver.run import make_silver
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 TRAIN = {
     "model": "yolov5n", "image_size": 64, "batch_size": 8, "nominal_batch_size": 8, "min_warmup_iterations": 2,
     "device": "cpu", "epochs": 2, "autoanchor": False,
