@@ -13,7 +13,7 @@ from data_prep.text import printable
 from search.display import say
 
 if TYPE_CHECKING:
-    from trainable.silver.run import SilverSummary
+    from trainable.silver.summary import SilverSummary
 
 _LINES = {
     "offered": "pictures looked at",

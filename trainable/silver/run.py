@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from data_prep.dataset import DatasetYaml, read_data_yaml
 from data_prep.errors import InputError
-from data_prep.examine import Journal, examine_images
+from data_prep.examine import Journal
 from data_prep.export import DATA_YAML, workplace
 from data_prep.files import file_sha256
 from data_prep.manifest import Manifest, read_manifest
 from data_prep.near import DEFAULT_DISTANCE
 from data_prep.progress import Progress, silent
-from data_prep.records import RawImage, Source
 from data_prep.silver.export import CONFIG_KEY, Judged, SilverSet, judge, plan_silver_set, write_silver_set
-from data_prep.silver.gold import GoldSet, LeftOut, read_gold
+from data_prep.silver.gold import GoldSet, read_gold
 from data_prep.silver.merge import Rows
-from data_prep.silver.offers import Offer, Offered, gold_offers, sort_offers
+from data_prep.silver.offers import Offer
 from data_prep.silver.rule import SilverRule
 from data_prep.split import Split
 from data_prep.store import RawStore
 from data_prep.targets import KEPT_SETTINGS
 from trainable.bank_check import LIMITS
-from trainable.detector import IMAGE_SIZE, load_detector, trained_image_size, trained_with
-from trainable.predict.sources import found_pictures
+from trainable.detector import IMAGE_SIZE, Detector, load_detector, trained_image_size, trained_with
 from trainable.silver.file import MAX_CANDIDATES, SILVER_PARQUET, SilverPicture, writing
 from trainable.silver.labels import Candidates, silver_labels
 from trainable.silver.predict import predict_offers
+from trainable.silver.source import listed_pictures, offers_of, require_outside
+from trainable.silver.summary import SilverSummary
 from trainable.thresholds.seen import has_seen
-from trainable.yolov5_parts import VID_FORMATS
 
 FLOOR = 0.05
 """Least confidence of what is kept to try thresholds on; the competition's predictions began there."""
@@ -78,72 +77,6 @@ class SilverOptions:
             )
 
 
-class SilverSummary(NamedTuple):
-    """What was made.
-
-    Attributes:
-        data:
-            The ``data.yaml`` of the new data set.
-        manifest:
-            Its manifest.
-        judged:
-            Every offered picture.
-        left_out:
-            Pictures of the gold data set that cannot be read.
-        capped:
-            Pictures of which not all candidates were kept.
-        seen_val:
-            Whether the weights were trained on pictures of ``val``; None where nobody knows.
-        gold_manifest:
-            Digest of the gold data set's manifest; None where it has none.
-    """
-
-    data: Path
-    manifest: Manifest
-    judged: Sequence[Judged]
-    left_out: tuple[LeftOut, ...]
-    capped: int
-    seen_val: bool | None
-    gold_manifest: str | None
-
-    @property
-    def added(self) -> dict[str, int]:
-        """Silver boxes by class name."""
-        train, gold = self.manifest.splits[Split.TRAIN.value], self.manifest.splits[Split.GOLD.value]
-        return {name: train.boxes[name] - gold.boxes[name] for name in self.manifest.names}
-
-    def counts(self) -> dict[str, int]:
-        """How many pictures became what."""
-        taken = [each for each in self.judged if each.offer.reason is None and each.merged is not None]
-        gold = [each for each in taken if each.offer.gold]
-        changed = sum(1 for each in gold if each.merged is not None and len(each.merged.added))
-        refused = Counter(each.offer.reason.name.lower() for each in self.judged if each.offer.reason is not None)
-        return {
-            "offered": len(self.judged),
-            "gold_with_boxes_added": changed,
-            "gold_with_nothing_new": len(gold) - changed,
-            "new_taken": len(taken) - len(gold),
-            **{f"without_{name}": count for name, count in sorted(refused.items())},
-        }
-
-    def as_dict(self) -> dict[str, Any]:
-        """What ``--json`` shows."""
-        return {
-            "data": str(self.data),
-            "manifest_sha256": self.manifest.digest,
-            "pictures": self.counts(),
-            "boxes_added": self.added,
-            "gold_left_out": [each._asdict() for each in self.left_out],
-            "left_out": [
-                {"file": each.offer.name, "reason": each.offer.reason.name.lower(), "detail": each.offer.detail}
-                for each in self.judged
-                if each.offer.reason is not None
-            ],
-            "pictures_with_more_candidates_than_kept": self.capped,
-            **self.manifest.config[CONFIG_KEY],
-        }
-
-
 def make_silver(
     weights: str | Path,
     dataset: str | Path,
@@ -181,48 +114,52 @@ def make_silver(
     manifest = read_manifest(data.file.parent)
     detector = load_detector(weights, device=options.device, definition=options.model, names=data.names)
     size = options.image_size or trained_image_size(weights) or IMAGE_SIZE
-    about = {
-        "weights_sha256": file_sha256(weights),
-        "model": detector.definition,
-        "image_size": detector.input_size(size)[1],
-        "floor": options.floor,
-        "candidates_per_picture": MAX_CANDIDATES,
-    }
+    about = _about(detector, size, options.floor)
     seen = _seen_val(weights, data)
-    _require_outside(out, data, source)
+    require_outside(out, data, source)
     with RawStore(LIMITS) as store, workplace(out) as place:
-        listed = None if source is None else _listed(Path(source), store)
+        listed = None if source is None else listed_pictures(Path(source), store)
         with Journal(place.journal, LIMITS.model_dump_json()) as journal:
             gold = read_gold(data, store, progress, journal)
-            offers = _offers(gold, listed, _distance(manifest), store, progress, journal)
-        asked = [offer for offer in offers if offer.reason is None]
-        if not asked:
-            raise InputError(
-                f"{source or data.file}: none of its {len(offers)} pictures can get silver labels; "
-                f"{offers[0].name}: {offers[0].reason}: {offers[0].detail}."
-            )
+            offers = offers_of(gold, listed, _distance(manifest), store, progress, journal)
+        asked = _asked(offers, source or data.file)
         found = list(predict_offers(detector, asked, store, place.folder / SILVER_PARQUET, about, progress))
         judged = _judged(offers, found, gold, options.rule)
-        digest = manifest.digest if manifest else None
-        config = _kept(manifest) | {
-            CONFIG_KEY: {
-                **about,
-                "rule": options.rule.as_dict(),
-                "gold_manifest_sha256": digest,
-                "gold_sha256": gold.sha256,
-                "source_sha256": _source_sha256(offers) if source is not None else None,
-                "weights_have_seen_val": seen,
-            }
+        made = {
+            **about,
+            "rule": options.rule.as_dict(),
+            "gold_manifest_sha256": manifest.digest if manifest else None,
+            "gold_sha256": gold.sha256,
+            "source_sha256": _source_sha256(offers) if source is not None else None,
+            "weights_have_seen_val": seen,
         }
-        content = plan_silver_set(gold, judged, manifest.seed if manifest else 0, config)
-
-        def write_more(folder: Path) -> list[str]:
-            _write_candidates(folder / SILVER_PARQUET, content, found, config[CONFIG_KEY])
-            return [SILVER_PARQUET]
-
-        written = write_silver_set(content, place, store, progress, write_more)
+        content = plan_silver_set(gold, judged, manifest.seed if manifest else 0, {**_kept(manifest), CONFIG_KEY: made})
+        written = write_silver_set(content, place, store, progress, partial(_write_candidates, content, found, made))
     capped = sum(len(each.confidences) == MAX_CANDIDATES for each in found)
-    return SilverSummary(out / DATA_YAML, written, judged, gold.left_out, capped, seen, digest)
+    return SilverSummary(out / DATA_YAML, written, judged, gold.left_out, capped, seen)
+
+
+def _asked(offers: Sequence[Offer], source: str | Path) -> list[Offer]:
+    """Those that the network is asked about."""
+    asked = [offer for offer in offers if offer.reason is None]
+    if not asked:
+        first = offers[0]
+        raise InputError(
+            f"{source}: none of its {len(offers)} pictures can get silver labels; {first.name}: {first.reason}: "
+            f"{first.detail}; offer others."
+        )
+    return asked
+
+
+def _about(detector: Detector, size: int, floor: float) -> dict[str, Any]:
+    """What the candidates of a picture depend on."""
+    return {
+        "weights_sha256": file_sha256(detector.weights),
+        "model": detector.definition,
+        "image_size": detector.input_size(size)[1],
+        "floor": floor,
+        "candidates_per_picture": MAX_CANDIDATES,
+    }
 
 
 def _data_yaml(dataset: Path) -> Path:
@@ -247,38 +184,6 @@ def _kept(manifest: Manifest | None) -> dict[str, Any]:
     return {key: manifest.config[key] for key in KEPT_SETTINGS if key in manifest.config} if manifest else {}
 
 
-def _require_outside(out: Path, data: DatasetYaml, source: str | Path | None) -> None:
-    """Refuse a target among the pictures that are read: the next run would take it for some of them."""
-    places = [entry for entries in data.splits.values() for entry in entries]
-    for place in (*places, *([] if source is None else [Path(source).resolve()])):
-        if place.is_dir() and out.is_relative_to(place):
-            raise InputError(f"{out} lies in {place}, where pictures are read; choose another folder by --out.")
-
-
-def _listed(path: Path, store: RawStore) -> tuple[list[Source], list[str]]:
-    """The pictures of a source, and their names."""
-    if path.suffix.lower().removeprefix(".") in VID_FORMATS and path.is_file():
-        raise InputError(f"{path} is a video; save the frames to train on as pictures and name their folder.")
-    return found_pictures(store, path, "train")
-
-
-def _offers(
-    gold: GoldSet,
-    listed: tuple[list[Source], list[str]] | None,
-    distance: int,
-    store: RawStore,
-    progress: Progress,
-    journal: Journal,
-) -> list[Offer]:
-    if listed is None:
-        return gold_offers(gold, distance)
-    sources, names = listed
-    images = [RawImage(name, each) for name, each in zip(names, sources, strict=True)]
-    seen = examine_images(images, store, progress, journal)
-    offered = sorted(map(Offered, names, sources, seen), key=lambda each: each.name)
-    return sort_offers(gold, offered, distance)
-
-
 def _judged(offers: Sequence[Offer], found: Sequence[Candidates], gold: GoldSet, rule: SilverRule) -> list[Judged]:
     candidates = iter(found)
     return [
@@ -298,11 +203,14 @@ def _source_sha256(offers: Sequence[Offer]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _write_candidates(path: Path, content: SilverSet, found: Sequence[Candidates], about: dict[str, Any]) -> None:
-    """Write the candidates of the pictures of the new train split."""
-    with writing(path, about) as writer:
+def _write_candidates(
+    content: SilverSet, found: Sequence[Candidates], about: dict[str, Any], folder: Path
+) -> list[str]:
+    """Write the candidates of the pictures of the new train split; returns the file's name."""
+    with writing(folder / SILVER_PARQUET, about) as writer:
         for picture in _pictures(content, found):
             writer.add(picture)
+    return [SILVER_PARQUET]
 
 
 def _pictures(content: SilverSet, found: Sequence[Candidates]) -> Iterator[SilverPicture]:

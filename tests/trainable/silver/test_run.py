@@ -24,7 +24,8 @@ from trainable.dataset import DataStore
 from trainable.image_bank import ImagePolicy
 from trainable.silver import predict
 from trainable.silver.file import SILVER_PARQUET, read_pictures
-from trainable.silver.run import SilverOptions, SilverSummary, make_silver
+from trainable.silver.run import SilverOptions, make_silver
+from trainable.silver.summary import SilverSummary
 from trainable.silver.training import labels_by_name
 
 pytestmark = pytest.mark.timeout(120)
