@@ -19,8 +19,8 @@ from data_prep.text import printable
 
 #: Lies beside the ``data.yaml`` of a data set that ``prepare`` wrote (see :mod:`data_prep.manifest`).
 PREPARED = "manifest.json"
-#: Keys that name pictures. ``mini_train`` and ``full`` are ours; stock YOLOv5 ignores them.
-SPLIT_KEYS = ("train", "val", "test", "mini_train", "full")
+#: Keys that name pictures. ``mini_train``, ``full`` and ``gold`` are ours; stock YOLOv5 ignores them.
+SPLIT_KEYS = ("train", "val", "test", "mini_train", "full", "gold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class DatasetYaml:
 
         Args:
             split:
-                One of ``train``, ``val``, ``test``, ``mini_train``, ``full``.
+                One of :data:`SPLIT_KEYS`.
 
         Raises:
             DataMissingError: A folder, list or picture is missing, or there is none.

@@ -129,17 +129,18 @@ def _background(
     # They come from elsewhere, so their names may be taken; own splits stay as they are, but for train.
     split = "train" if config.keep_splits else None
     renamed = [
-        replace(record, key=_free_key(record.key, taken), source_split=split)
+        replace(record, key=free_key(record.key, taken, "background"), source_split=split)
         for record in sorted(chosen, key=lambda record: record.key)
     ]
     return renamed, findings
 
 
-def _free_key(key: str, taken: set[str]) -> str:
+def free_key(key: str, taken: set[str], prefix: str) -> str:
+    """Return a key that no other picture has: its own, else with ``prefix`` in front, and add it to ``taken``."""
     free, number = key, 0
     while free.casefold() in taken:
         number += 1
-        free = f"background_{key}" if number == 1 else f"background_{key}_{number}"
+        free = f"{prefix}_{key}" if number == 1 else f"{prefix}_{key}_{number}"
     taken.add(free.casefold())
     return free
 

@@ -38,15 +38,18 @@ def find_leaks(splits: Mapping[Split, Records], distance: int, policy: Policy) -
         mine = splits.get(name, ())
         later = [(other, record) for other in _APART[place + 1 :] for record in splits.get(other, ())]
         applied = Policy.KEEP if policy is Policy.DROP and name is not Split.TRAIN else policy
-        for pair in _nearest(mine, [record for _, record in later], distance):
+        for pair in nearest_pairs(mine, [record for _, record in later], distance):
             record, (other_split, other) = mine[pair.first], later[pair.second - len(mine)]
             detail = f"looks the same as {other_split}/{other.file_name} (distance {pair.distance})"
             findings.append(Finding(Kind.NEAR_DUPLICATE, f"{name}/{record.file_name}", detail, record.key, applied))
     return findings
 
 
-def _nearest(mine: Sequence[ImageRecord], later: Sequence[ImageRecord], distance: int) -> Iterator[Pair]:
-    """Pair each of ``mine`` that looks like one of ``later`` with the one that is most like it."""
+def nearest_pairs(mine: Sequence[ImageRecord], later: Sequence[ImageRecord], distance: int) -> Iterator[Pair]:
+    """Pair each of ``mine`` that looks like one of ``later`` with the one that is most like it.
+
+    ``later[0]`` has the index ``len(mine)`` in the pairs.
+    """
     nearest: dict[int, Pair] = {}
     sides = ["mine"] * len(mine) + ["later"] * len(later)
     for pair in find_pairs([record.thumbnail for record in (*mine, *later)], distance, sides):

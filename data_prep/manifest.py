@@ -68,7 +68,7 @@ class Manifest(FrozenModel):
     """Hash of which picture is in which group."""
 
     splits: dict[str, SplitSummary]
-    """Per split folder: ``train``, ``valid``, ``mini_train``, ``full`` and, where there is one, ``test``."""
+    """Per split folder: ``train``, ``valid``, ``mini_train``, ``full`` and, where there are, ``test`` and ``gold``."""
 
     folds: tuple[int, ...] = ()
     """Pictures per fold; empty where no folds were asked for."""

@@ -21,13 +21,14 @@ from data_prep.stratify import choose
 
 
 class Split(StrEnum):
-    """The splits of a prepared data set, named as their folders."""
+    """The splits of a prepared data set, named as their folders; ``gold`` is train without silver labels."""
 
     TRAIN = "train"
     VALID = "valid"
     MINI_TRAIN = "mini_train"
     FULL = "full"
     TEST = "test"
+    GOLD = "gold"
 
 
 #: Folder names by the key of a stock ``data.yaml``.

@@ -18,7 +18,7 @@ from data_prep.readers import YoloReader
 from data_prep.split import FOLDER_OF_KEY, Records, Split
 
 #: Settings of a prepared data set that matter for looking at it, kept in its manifest.
-_KEPT = (
+KEPT_SETTINGS = (
     "stratify", "count_bins", "default_count_bins", "ratio_threshold", "size_thresholds", "near_duplicate_distance",
     "limits",
 )  # fmt: skip
@@ -68,7 +68,7 @@ def load_target(path: Path) -> Target:
     if "source" in read_yaml_mapping(file):
         return Target(file, load_prepare_config(file))
     manifest = read_manifest(file.parent)
-    settings = {key: manifest.config[key] for key in _KEPT if key in manifest.config} if manifest else {}
+    settings = {key: manifest.config[key] for key in KEPT_SETTINGS if key in manifest.config} if manifest else {}
     source = YoloReader(data=file)
     try:
         config = PrepareConfig.model_validate({**settings, "source": source, "keep_splits": True})

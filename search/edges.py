@@ -42,8 +42,12 @@ NATURAL = {
     "mosaic": _SHARE,
     "mixup": _SHARE,
     "copy_paste": _SHARE,
+    "silver_confidence": _SHARE,
+    "silver_iou": _SHARE,
+    "silver_min_boxes": (1.0, math.inf),
+    "silver_merge_iou": _SHARE,
 }
-"""What each hyp can be at all (others: 0 or more): a bound there is none that could be widened."""
+"""What each hyp and setting can be at all (others: 0 or more): a bound there is none that could be widened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from data_prep.silver.rule import refusal
 from search.parameters import CategoricalParameter, FloatParameter, IntParameter, Parameter, Searched
 from trainable.hyp import Hyp
-from trainable.settings import LR_SCHEDULES, OPTIMIZERS
+from trainable.settings import LR_SCHEDULES, OPTIMIZERS, SILVER
 
 SETTINGS = (
     "model",
@@ -20,8 +21,10 @@ SETTINGS = (
     "nominal_batch_size",
     "label_smoothing",
     "autoanchor",
+    *SILVER,
 )
-"""Training settings that can be searched, as categorical parameters: those that change what a hyp achieves."""
+"""Training settings that can be searched, by choices: those that change what a hyp achieves. Those of ``SILVER`` may be
+ranges, too."""
 PRETRAINED = "pretrained"
 """Not a setting but a switch of ``weights``: true keeps those of the sweep, false starts from scratch."""
 SWITCHED = {PRETRAINED: "weights"}
@@ -50,8 +53,11 @@ def check_setting(name: str, target: str, parameter: Parameter) -> None:
     """Check that an entry holds nothing but values of its setting.
 
     Raises:
-        ValueError: It is a range, or a value is none of the setting's.
+        ValueError: It is a range where there is none, or a value is none of the setting's.
     """
+    if target in SILVER:
+        _check_silver(name, SILVER[target], parameter)
+        return
     values = parameter.values()
     if values is None:
         raise ValueError(f"{name} is a training setting, which is searched by choices, write choices: [...]")
@@ -63,6 +69,24 @@ def check_setting(name: str, target: str, parameter: Parameter) -> None:
     for value in values:
         if target in legal and (value not in legal[target] or type(value) is not type(legal[target][0])):
             raise ValueError(f"{name} has the choice {value!r}, choose from {', '.join(map(_yaml, legal[target]))}")
+
+
+def _check_silver(name: str, field: str, parameter: Parameter) -> None:
+    """Check an entry of the rule of silver labels; its values may be a range.
+
+    Raises:
+        ValueError: A bound or value is none of the setting's.
+    """
+    if field == "min_boxes" and isinstance(parameter, FloatParameter):
+        raise ValueError(f"{name} counts boxes, write type: int beside low and high")
+    if isinstance(parameter, FloatParameter | IntParameter):
+        stated: Mapping[str, Any] = {"low": parameter.low, "high": parameter.high}
+    else:
+        stated = {f"value {value!r}": value for value in parameter.values() if value is not None}
+    for what, value in stated.items():
+        complaint = refusal(field, value)
+        if complaint is not None:
+            raise ValueError(f"{what} of {name} is {value!r}, {complaint}")
 
 
 def check_hyp(name: str, parameter: Parameter) -> None:

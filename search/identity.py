@@ -12,6 +12,7 @@ import optuna
 
 from data_prep.errors import InputError
 from search.keys import WIDENED
+from trainable.settings import SILVER
 
 if TYPE_CHECKING:
     from search.config import SweepConfig
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _MACHINE_SETTINGS = ("data", "device", "workers", "cache", "cache_dir", "amp", "broken_images")
 """Training settings that say where a training runs, or what becomes of a damaged data set, rather than what it is; they
 may change on resume."""
-_BEFORE = {"path": "exact", "weights_sha256": None}
+_BEFORE = {"path": "exact", "weights_sha256": None, **dict.fromkeys(SILVER)}
 """What trainings did before these settings existed: studies of that time do not name them."""
 
 

@@ -1,4 +1,4 @@
-"""The commands about finished weights: ``thresholds``, ``errors``, ``predict``, ``score``, ``onnx``."""
+"""The commands about finished weights: ``thresholds``, ``errors``, ``predict``, ``silver``, ``score``, ``onnx``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from search.arguments import Json
+from search.silver_cli import silver
 
 _Weights = Annotated[Path, typer.Argument(help="Weights of YOLOv5 or hypsweep, a .pt file.")]
 _ImageSize = Annotated[
@@ -27,6 +28,7 @@ def add_model_commands(app: typer.Typer) -> None:
     app.command()(thresholds)
     app.command()(errors)
     app.command()(predict)
+    app.command()(silver)
     app.command()(score)
     app.command()(onnx)
 

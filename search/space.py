@@ -140,6 +140,17 @@ class Space(FrozenModel):
             values.append(base)
         return tuple(dict.fromkeys(values))
 
+    def least(self, setting: str) -> float | None:
+        """Return the least number that a trial can have for a training setting; None where no parameter gives one."""
+        setters = [parameter for name, parameter in self.parameters.items() if self.target(name) == setting]
+        numbers = [
+            number
+            for parameter in setters
+            for number in (parameter.values() or (getattr(parameter, "low", None),))
+            if isinstance(number, int | float)
+        ]
+        return min(numbers, default=None)
+
     def split(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return a trial's values as hyps and as training settings.
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from data_prep.errors import DataMissingError, ImageError, InputError
 from search import node_checks, runtime
@@ -34,7 +35,7 @@ from search.paths import is_uri, write_text
 from search.storage import CHECKPOINTS
 from search.study import SweepStudy
 from search.widening import widen
-from trainable.settings import TrainSettings
+from trainable.settings import SILVER, TrainSettings
 
 __all__ = ["Options", "SweepResult", "resume_sweep", "run_sweep"]
 
@@ -265,8 +266,10 @@ def check_machines(sweep: Sweep, options: Options) -> None:
 
 
 def _models(sweep: Sweep) -> list[TrainSettings]:
-    """The settings of the sweep with every model and weights file that it can choose."""
-    settings = sweep.config.settings()
+    """The settings of the sweep with every model and weights file that it can choose, and the least silver ones."""
+    least = {name: sweep.space.least(name) for name in SILVER}
+    silver: dict[str, Any] = {name: value for name, value in least.items() if value is not None}
+    settings = dataclasses.replace(sweep.config.settings(), **silver)
     models, files = (sweep.space.possible(name, getattr(settings, name)) for name in ("model", "weights"))
     digest = settings.weights_sha256
     return [

@@ -14,7 +14,7 @@ from trainable.bank_build import BankContent
 from trainable.bank_check import check_images
 from trainable.bank_folder import CacheFolder, disk_folder
 from trainable.bank_key import manifest_sha256
-from trainable.device_bank import put_on_device
+from trainable.device_bank import put_on_device, view_on_device
 from trainable.image_bank import ImageBank, ImagePolicy, Loaded, open_bank
 from trainable.labels import LabelledImages, read_labels
 from trainable.yolov5_parts import LoadImagesAndLabels
@@ -155,10 +155,11 @@ class DataStore:
 
     def on_device(self, bank: ImageBank, device: torch.device) -> DeviceBank | None:
         """The pixels of a bank of this store in a GPU's memory; see :func:`trainable.device_bank.put_on_device`."""
-        key = (bank, device)
+        key = (bank.whole, device)
         if key not in self._on_device:
-            self._on_device[key] = put_on_device(bank, device)
-        return self._on_device[key]
+            self._on_device[key] = put_on_device(bank.whole, device)
+        moved = self._on_device[key]
+        return moved if moved is None else view_on_device(bank, moved)
 
 
 def _folder(policy: ImagePolicy) -> CacheFolder | None:

@@ -45,3 +45,10 @@ def device_bank(
         part = torch.from_numpy(np.array(pixels[start : start + PART_BYTES]))
         moved[start : start + PART_BYTES] = part.to(device)
     return DeviceBank(moved, bank.offsets.astype(np.int64), bank.sizes[:, 1].astype(np.int64))
+
+
+def view_on_device(bank: ImageBank, moved: DeviceBank) -> DeviceBank:
+    """The images of a bank, where those of the whole one are on a device already; no pixel is copied."""
+    if bank is bank.whole:
+        return moved
+    return DeviceBank(moved.pixels, bank.offsets.astype(np.int64), bank.sizes[:, 1].astype(np.int64))

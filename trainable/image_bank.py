@@ -21,6 +21,7 @@ from trainable.settings import TrainSettings
 logger = logging.getLogger(__name__)
 
 Loaded = tuple[Image, Size, Size]
+Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -56,37 +57,66 @@ class ImageBank:
             The images.
         mapped:
             Their pixels; None decodes them each time.
+        rows:
+            Which of the images are seen, by their index in ``content``; None for all.
+        whole:
+            The bank of all images, where ``rows`` are some of them.
     """
 
-    def __init__(self, content: BankContent, mapped: MappedBank | None = None) -> None:
-        self._content = content
-        self._mapped = mapped
+    def __init__(
+        self,
+        content: BankContent,
+        mapped: MappedBank | None = None,
+        rows: Rows | None = None,
+        whole: ImageBank | None = None,
+    ) -> None:
+        self._content, self._mapped, self._rows = content, mapped, rows
+        self._whole = whole
 
     def __len__(self) -> int:
-        return len(self._content.files)
+        return len(self._content.files) if self._rows is None else len(self._rows)
+
+    def subset(self, rows: Rows) -> ImageBank:
+        """Some of the images, over the same pixels.
+
+        Args:
+            rows:
+                Array of shape (images,): the index in this bank of each image of the subset.
+        """
+        chosen = rows if self._rows is None else self._rows[rows]
+        return ImageBank(self._content, self._mapped, chosen, self.whole)
+
+    @property
+    def whole(self) -> ImageBank:
+        """The bank of which this is a subset; itself where it is none."""
+        return self if self._whole is None else self._whole
 
     @property
     def flat(self) -> npt.NDArray[np.uint8] | None:
         """All pixels as one read-only array of shape (bytes,); None where they are decoded each time.
 
-        Image i is ``flat[offsets[i]:][:3 * h * w].reshape(h, w, 3)`` with ``h, w = sizes[i]``.
+        A subset has those of the whole bank. Image i is ``flat[offsets[i]:][:3 * h * w].reshape(h, w, 3)`` with
+        ``h, w = sizes[i]``.
         """
         return None if self._mapped is None else self._mapped.pixels
 
     @property
     def offsets(self) -> Sizes:
         """Array of shape (images,): where each image begins in :attr:`flat`."""
-        return self._content.layout.offsets
+        return self._taken(self._content.layout.offsets)
 
     @property
     def sizes(self) -> Sizes:
         """Array of shape (images, 2): height and width of the resized images in pixels."""
-        return self._content.layout.sizes
+        return self._taken(self._content.layout.sizes)
 
     @property
     def original_sizes(self) -> Sizes:
         """Array of shape (images, 2): height and width of the files in pixels, after EXIF rotation."""
-        return self._content.layout.original_sizes
+        return self._taken(self._content.layout.original_sizes)
+
+    def _taken(self, array: Sizes) -> Sizes:
+        return array if self._rows is None else array[self._rows]
 
     def load(self, index: int) -> Loaded:
         """One image as (pixels of shape (h, w, 3), BGR; original (h, w); resized (h, w)).
@@ -97,6 +127,7 @@ class ImageBank:
             WorkFailedError: The file is to be decoded now and is not what it was when it was checked.
         """
         layout, content = self._content.layout, self._content
+        index = index if self._rows is None else int(self._rows[index])
         original, shape = layout.original(index), layout.shape(index)
         if self._mapped is None:
             pixels = decode(content.files[index], content.image_size, original, augmented=content.augmented)

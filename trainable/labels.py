@@ -116,12 +116,12 @@ def _read_one(checked: CheckedImage, label_file: Path) -> tuple[Array, tuple[Arr
     )
     if not rows:
         return np.zeros((0, 5), np.float32), (), (width, height)
-    labels, segments = _parse_rows(rows)
+    labels, segments = drop_duplicates(*_parse_rows(rows))
     return labels, segments, (width, height)
 
 
 def _parse_rows(rows: list[list[str]]) -> tuple[Array, tuple[Array, ...]]:
-    """Rows of a label file as (labels of shape (boxes, 5), polygons); duplicates are dropped as YOLOv5 does."""
+    """Rows of a label file as (labels of shape (boxes, 5), polygons)."""
     segments: list[Array] = []
     if any(len(row) > 6 for row in rows):  # YOLOv5's sign for polygons: class, x1, y1, x2, y2, ...
         classes = np.array([row[0] for row in rows], dtype=np.float32)
@@ -137,7 +137,12 @@ def _parse_rows(rows: list[list[str]]) -> tuple[Array, tuple[Array, ...]]:
         raise ValueError("a label holds a negative number")
     if not (labels[:, 1:] <= 1).all():
         raise ValueError("a label's coordinates are not normalised to [0, 1]")
+    return labels, tuple(segments)
+
+
+def drop_duplicates(labels: Array, segments: tuple[Array, ...] = ()) -> tuple[Array, tuple[Array, ...]]:
+    """Leave of the labels of one image each once, and sort them where one stood twice, as YOLOv5 does."""
     first = np.unique(labels, axis=0, return_index=True)[1]
     if len(first) < len(labels):
         return labels[first], tuple(segments[index] for index in first) if segments else ()
-    return labels, tuple(segments)
+    return labels, segments

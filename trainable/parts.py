@@ -26,6 +26,7 @@ from trainable.precision import Precision, choose_precision
 from trainable.replicas import ALONE, Replicas
 from trainable.schedule import Schedule
 from trainable.settings import TrainSettings
+from trainable.silver.training import silver_images
 from trainable.weights import build_model, load_state
 from trainable.weights_transfer import start_from
 from trainable.yolov5_parts import (
@@ -167,12 +168,14 @@ def _train_dataset(
 ) -> YoloDataset:
     policy = ImagePolicy.of(settings)
     images = store.images(data, settings.train_split, policy)
+    images, rows = silver_images(settings, data, images)
     if not any(len(labels) for labels in images.labels):
         raise DataMissingError(
             f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from; put the label "
             "files where they were, or name another split."
         )
     bank = store.bank(data, settings.train_split, image_size, augmented=True, policy=policy)
+    bank = bank if rows is None else bank.subset(rows)
     return YoloDataset(images, bank, image_size=image_size, batch_size=settings.batch_size, hyp=hyp.as_dict())
 
 

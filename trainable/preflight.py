@@ -12,6 +12,7 @@ from trainable.hyp import Hyp
 from trainable.loop import EpochLoop
 from trainable.parts import create_model, select_device
 from trainable.settings import TrainSettings
+from trainable.silver.training import training_rule
 
 
 def preflight(settings: TrainSettings, hyp: Hyp) -> None:
@@ -25,6 +26,8 @@ def preflight(settings: TrainSettings, hyp: Hyp) -> None:
     for split in (settings.train_split, settings.val_split):
         if split is not None:
             data.images(split)
+    if settings.silver:
+        training_rule(settings, data)
     try:
         create_model(settings, hyp, len(data.names))
     except WorkFailedError as error:  # a trial is tried again; before the first one the user can do something about it

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_prep.errors import InputError
+from data_prep.silver.rule import refusal
 from trainable.models import model_names, model_yaml
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW")
@@ -32,6 +33,13 @@ LEAST = {
     "seed": 0,
 }
 """Whole numbers, and the least that each may be."""
+SILVER = {
+    "silver_confidence": "confidence",
+    "silver_iou": "iou",
+    "silver_min_boxes": "min_boxes",
+    "silver_merge_iou": "merge_iou",
+}
+"""Settings that change the rule of silver labels, to the rule's own names (:class:`data_prep.silver.SilverRule`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +99,15 @@ class TrainSettings:
     """An image that cannot be decoded is named and left out (``skip``), or ends the sweep (``fail``)."""
     autoanchor: bool = True
     """Recompute the anchors where they fit the data badly, as YOLOv5 does."""
+    silver_confidence: float | None = None
+    """Confidence that a prediction needs to be a label, where the data set has silver labels; None takes that of the
+    data set. If any of these four is set, the labels of the training are made anew from the data set's candidates."""
+    silver_iou: float | None = None
+    """IoU threshold of the NMS of those predictions; None takes that of the data set."""
+    silver_min_boxes: int | None = None
+    """Boxes that a picture needs to get silver labels; None takes that of the data set."""
+    silver_merge_iou: float | None = None
+    """Overlap from which a gold box stands for a prediction; None takes that of the data set."""
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -106,8 +123,16 @@ class TrainSettings:
                 raise InputError(f"train.{name} is {value}: give a whole number of at least {least}.")
         if self.seed >= 2**32:
             raise InputError(f"train.seed is {self.seed}: give a whole number below 2**32, as NumPy wants it.")
+        self._check_silver()
         if not 0 <= self.label_smoothing < 1:
             raise InputError(f"train.label_smoothing is {self.label_smoothing}: give a number in [0, 1).")
+
+    def _check_silver(self) -> None:
+        for name, field in SILVER.items():
+            value = getattr(self, name)
+            complaint = None if value is None else refusal(field, value)
+            if complaint is not None:
+                raise InputError(f"train.{name} is {value!r}: {complaint}.")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -124,6 +149,11 @@ class TrainSettings:
             if name not in values:
                 raise InputError(f"train.{name} is missing: every training needs it.")
         return cls(**values)
+
+    @property
+    def silver(self) -> dict[str, Any]:
+        """What the training changes in the rule of its silver labels, by the rule's own names; empty for nothing."""
+        return {field: getattr(self, name) for name, field in SILVER.items() if getattr(self, name) is not None}
 
     @property
     def accumulation(self) -> int:

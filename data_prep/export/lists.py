@@ -28,7 +28,7 @@ def data_yamls(names: Sequence[str], splits: Collection[str], folds: int) -> dic
         folds:
             How many folds there are.
     """
-    keys = {**FOLDER_OF_KEY, **{split.value: split for split in DERIVED}}
+    keys = {**FOLDER_OF_KEY, **{split.value: split for split in (*DERIVED, Split.GOLD)}}
     entries = {DATA_YAML: {key: f"images/{split}" for key, split in keys.items() if split in splits}}
     for number in range(folds):
         entries[f"fold_{number}.yaml"] = {key: _list_path(_fold_name(number, key)) for key in _FOLD_KEYS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,12 @@ from data_prep.store import RawStore
 
 #: Splits that repeat pictures of others, written as links after them.
 DERIVED = (Split.MINI_TRAIN, Split.FULL)
+
+#: Splits that repeat pictures of ``train`` with labels of their own.
+RELABELLED = (Split.GOLD,)
+
+#: Content of the label file of a picture in a split.
+LabelOf = Callable[[Split, ImageRecord], str]
 
 #: Path within the data set to SHA-256, hexadecimal.
 Hashes = dict[str, str]
@@ -45,7 +51,12 @@ class _Job:
 
 
 def write_pictures(
-    splits: Mapping[Split, Records], folder: Path, store: RawStore, mode: LinkMode, progress: Progress
+    splits: Mapping[Split, Records],
+    folder: Path,
+    store: RawStore,
+    mode: LinkMode,
+    progress: Progress,
+    label_of: LabelOf = lambda _, record: label_text(record),
 ) -> Hashes:
     """Write ``images/<split>`` and ``labels/<split>``.
 
@@ -62,6 +73,8 @@ def write_pictures(
             How pictures are shared between splits; what the file system cannot link is copied.
         progress:
             Told of every picture as stage ``write``.
+        label_of:
+            Gives the labels; those of the records where it is absent.
 
     Returns:
         The hash of every picture and label.
@@ -72,18 +85,22 @@ def write_pictures(
     for split in splits:
         for kind in ("images", "labels"):
             (folder / kind / split).mkdir(parents=True, exist_ok=True)
-    jobs = [_Job(record, split) for split in splits if split not in DERIVED for record in splits[split]]
-    repeats = [_Job(record, split) for split in splits if split in DERIVED for record in splits[split]]
+    linked = (*DERIVED, *RELABELLED)
+    jobs = [_Job(record, split) for split in splits if split not in linked for record in splits[split]]
+    repeats = [_Job(record, split) for split in splits if split in linked for record in splits[split]]
     # A test picture may bear a name that train has, too; what repeats is never one of test.
     home = {job.record.key: job.split for job in jobs if job.split is not Split.TEST}
     hashes: Hashes = {}
     total = len(jobs) + len(repeats)
-    for done, written in enumerate(threaded_map(lambda job: _write(job, folder, store, mode), jobs), start=1):
+    for done, written in enumerate(threaded_map(lambda job: _write(job, folder, store, mode, label_of), jobs), start=1):
         hashes |= written
         progress("write", done, total)
     for done, job in enumerate(repeats, start=len(jobs) + 1):
+        first = home[job.record.key]
         for kind, name in _names(job.record):
-            first = home[job.record.key]
+            if kind == "labels" and job.split in RELABELLED:
+                hashes |= _write_label(job, folder, label_of)
+                continue
             _share(folder / kind / first / name, folder / kind / job.split / name, mode)
             hashes[f"{kind}/{job.split}/{name}"] = hashes[f"{kind}/{first}/{name}"]
         progress("write", done, total)
@@ -94,19 +111,25 @@ def _names(record: ImageRecord) -> tuple[tuple[str, str], tuple[str, str]]:
     return ("images", record.file_name), ("labels", f"{record.key}.txt")
 
 
-def _write(job: _Job, folder: Path, store: RawStore, mode: LinkMode) -> Hashes:
+def _write_label(job: _Job, folder: Path, label_of: LabelOf) -> Hashes:
+    name = f"labels/{job.split}/{job.record.key}.txt"
+    text = label_of(job.split, job.record).encode()
+    (folder / name).unlink(missing_ok=True)  # a link of an interrupted run must not be written through
+    (folder / name).write_bytes(text)
+    return {name: hashlib.sha256(text).hexdigest()}
+
+
+def _write(job: _Job, folder: Path, store: RawStore, mode: LinkMode, label_of: LabelOf) -> Hashes:
     record = job.record
-    image, label = (folder / kind / job.split / name for kind, name in _names(record))
-    text = label_text(record).encode()
-    label.write_bytes(text)
+    image = folder / "images" / job.split / record.file_name
+    hashes = _write_label(job, folder, label_of)
     if record.source is None:
         raise InputError(f"{record.key} has boxes and no picture; name the folder of the pictures in the configuration")
     if mode is LinkMode.SYMLINK and record.source.member is None:
         _replace_by_link(image, record.source.path)
     elif not _holds(image, record.sha256):
         _copy_raw(record.source, record.sha256, image, store)
-    names = (path.relative_to(folder).as_posix() for path in (image, label))
-    return dict(zip(names, (record.sha256, hashlib.sha256(text).hexdigest()), strict=True))
+    return hashes | {image.relative_to(folder).as_posix(): record.sha256}
 
 
 def _copy_raw(source: Source, sha256: str, image: Path, store: RawStore) -> None:

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from search.edges import NATURAL, Edge, edge_at, edges
-from search.space import Space, load_space
+from search.space import SETTINGS, Space, load_space
 from trainable.hyp import Hyp
 
 SPACES = Path(__file__).parents[2] / "configs" / "spaces"
@@ -61,8 +61,8 @@ def test_natural_bounds_cannot_be_widened(name: str, parameter: dict[str, Any], 
     assert (edge.side if edge else None) == side
 
 
-def test_the_natural_bounds_are_those_of_hyps_and_hold_the_shipped_space() -> None:
-    assert set(NATURAL) <= set(Hyp.names())
+def test_the_natural_bounds_are_those_of_hyps_and_settings_and_hold_the_shipped_space() -> None:
+    assert set(NATURAL) <= {*Hyp.names(), *SETTINGS}
     for name, parameter in load_space(SPACES / "yolov5.yaml").parameters.items():
         low, high = NATURAL.get(name, (0.0, float("inf")))
         assert low <= parameter.low  # type: ignore[union-attr]

@@ -150,7 +150,7 @@ def _run(
 ) -> Summary:
     stride, size = detector.input_size(image_size)
     done, boxes, unreadable = 0, 0, []
-    for found in prefetch(_prepare(size, stride), pictures.loads()):
+    for found in prefetch(preparing(size, stride), pictures.loads()):
         if isinstance(found, Unreadable):
             unreadable.append(found.source)
             logger.warning("%s: left out: it %s", printable(found.source), found.reason)
@@ -173,7 +173,7 @@ class Prepared(NamedTuple):
     pixels: torch.Tensor
 
 
-def _prepare(size: int, stride: int) -> Callable[[Load], Prepared | Unreadable]:
+def preparing(size: int, stride: int) -> Callable[[Load], Prepared | Unreadable]:
     """Reads a picture and brings it to the least shape of whole strides, as ``yolov5 detect`` does."""
 
     def prepare(load: Load) -> Prepared | Unreadable:
@@ -190,6 +190,25 @@ def _prepare(size: int, stride: int) -> Callable[[Load], Prepared | Unreadable]:
 
 
 @torch.inference_mode()
+def forward(detector: Detector, pixels: torch.Tensor) -> torch.Tensor:
+    """What the network says of one picture, before NMS.
+
+    Args:
+        detector:
+            The model.
+        pixels:
+            Shape (1, 3, h, w), uint8.
+
+    Returns:
+        Shape (candidates, 5 + classes), float32: xywh in pixels of the input, objectness, class probabilities.
+    """
+    precision = Precision(detector.device)
+    with precision.computing(detector.model):
+        prediction: torch.Tensor = detector.model(precision.pixels(pixels))[0][0].float()
+    return prediction
+
+
+@torch.inference_mode()
 def detect(detector: Detector, picture: Picture, pixels: torch.Tensor, settings: NmsSettings) -> Predicted:
     """The detections of one picture.
 
@@ -203,9 +222,6 @@ def detect(detector: Detector, picture: Picture, pixels: torch.Tensor, settings:
         settings:
             What is taken for a detection.
     """
-    precision = Precision(detector.device)
-    with precision.computing(detector.model):
-        prediction = detector.model(precision.pixels(pixels))[0][0]
-    found = suppress(prediction.float(), settings).cpu()
+    found = suppress(forward(detector, pixels), settings).cpu()
     boxes = scale_boxes(pixels.shape[2:], found[:, :4].clone(), picture.pixels.shape)
     return Predicted(picture, boxes.numpy(), found[:, 4].numpy(), found[:, 5].numpy().astype(np.int64))

@@ -99,13 +99,13 @@ def open_source(path: Path, split: str | None = None) -> Iterator[Pictures]:
     if split is not None and path.suffix.lower() not in (".yaml", ".yml"):
         raise InputError(f"{path} is no data.yaml, so it has no split {split}; leave out --split.")
     with RawStore(LIMITS) as store:
-        sources, names = _found(store, path, split)
-        loads = [partial(_load, store, source, name) for source, name in zip(sources, names, strict=True)]
+        sources, names = found_pictures(store, path, split)
+        loads = [partial(load_picture, store, source, name) for source, name in zip(sources, names, strict=True)]
         yield Pictures(len(loads), tuple(names), lambda: iter(loads))
 
 
-def _found(store: RawStore, path: Path, split: str | None) -> tuple[list[Source], list[str]]:
-    """The pictures of a source, and their names."""
+def found_pictures(store: RawStore, path: Path, split: str | None) -> tuple[list[Source], list[str]]:
+    """The pictures of a source that is no video, and their names; see :func:`open_source`."""
     suffix = path.suffix.lower()
     if path.is_dir() or suffix not in IMAGE_SUFFIXES | {".txt", ".yaml", ".yml"}:
         sources = pictures_in(store, path, "SOURCE")
@@ -130,7 +130,8 @@ def picture_names(paths: Sequence[str]) -> list[str]:
     return [path if counts[name.casefold()] > 1 else name for path, name in zip(paths, names, strict=True)]
 
 
-def _load(store: RawStore, source: Source, name: str) -> Picture | Unreadable:
+def load_picture(store: RawStore, source: Source, name: str) -> Picture | Unreadable:
+    """Read and decode one picture."""
     try:
         content = store.read(source)
     except InputError as error:

@@ -13,11 +13,12 @@ from trainable.detector import TRAIN, trained_with
 logger = logging.getLogger(__name__)
 
 _SEEN = {
-    "train": ("train", "mini_train", "full"),
-    "mini_train": ("train", "mini_train", "full"),
+    "train": ("train", "mini_train", "full", "gold"),
+    "mini_train": ("train", "mini_train", "full", "gold"),
+    "gold": ("train", "mini_train", "full", "gold"),
     "val": ("val", "full"),
     "test": ("test",),
-    "full": ("train", "mini_train", "val", "full"),
+    "full": ("train", "mini_train", "val", "full", "gold"),
 }
 """To each training split the splits that have images of it."""
 
@@ -31,10 +32,24 @@ def refuse_seen(weights: Path, data: DatasetYaml, split: str) -> None:
     Raises:
         InputError: They were, or ``train.yaml`` cannot be read.
     """
+    on = has_seen(weights, data, split)
+    if on is not None:
+        raise InputError(
+            f"{weights.with_name(TRAIN)}: these weights were trained on `{on}`, which has the images of `{split}`; "
+            f"give weights that were trained on train alone, or another split by --split."
+        )
+
+
+def has_seen(weights: Path, data: DatasetYaml, split: str) -> str | None:
+    """The split that weights were trained on, if it has images of another one; None where not, or nobody knows.
+
+    Raises:
+        InputError: ``train.yaml`` beside the weights cannot be read.
+    """
     trained = trained_with(weights)
     on, place = trained.get("train_split"), trained.get("data")
     if not isinstance(on, str) or split not in _SEEN.get(on, ()):
-        return
+        return None
     if isinstance(place, str) and not Path(place).is_file():
         logger.warning(
             "%s: the weights were trained on `%s` of %s, which is not there; see to it that `%s` of %s is other data",
@@ -44,13 +59,8 @@ def refuse_seen(weights: Path, data: DatasetYaml, split: str) -> None:
             split,
             data.file,
         )
-        return
-    if isinstance(place, str) and not _same(Path(place), data.file):
-        return
-    raise InputError(
-        f"{weights.with_name(TRAIN)}: these weights were trained on `{on}`, which has the images of `{split}`; give "
-        f"weights that were trained on train alone, or another split by --split."
-    )
+        return None
+    return None if isinstance(place, str) and not _same(Path(place), data.file) else on
 
 
 def _same(one: Path, other: Path) -> bool:
