@@ -47,7 +47,7 @@ def test_json_is_one_object_on_stdout(cli: Cli, gold: Path) -> None:
     found = json.loads(done.out)
     assert found["pictures"]["offered"] == 5
     assert sum(found["boxes_added"].values()) > 0
-    assert found["rule"] == {"confidence": 0.002, "iou": 0.6, "min_boxes": 1, "merge_iou": 0.5}
+    assert found["rule"] == {"confidence": 0.002, "iou": 0.6, "min_boxes": 1, "merge_iou": 0.3}
 
 
 def test_weights_that_have_seen_val_are_warned_about(cli: Cli, gold: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_shipped_space_starts_at_the_commands_defaults() -> None:
     made = load_space(ROOT / "configs" / "spaces" / "silver.yaml")
     assert set(made.parameters) == set(SILVER)
     assert made.defaults() == {
-        "silver_confidence": 0.5, "silver_iou": 0.6, "silver_min_boxes": 1, "silver_merge_iou": 0.5,
+        "silver_confidence": 0.5, "silver_iou": 0.6, "silver_min_boxes": 1, "silver_merge_iou": 0.3,
     }  # fmt: skip
 
 
