@@ -98,9 +98,10 @@ def train_final(
     _keep_newest(training)
     with _listening(on_epoch) as queue:
         result = _fit(_trainer(training, queue).fit, training)
+    failed = result.return_value  # type: ignore[attr-defined]  # Ray's types lag
+    if failed is not None:
+        raise error_of(failed[FAILURE_KIND], f"the final training failed: {failed[FAILURE]}")
     metrics: dict[str, Any] = dict(result.metrics or {})
-    if FAILURE in metrics:
-        raise error_of(metrics[FAILURE_KIND], f"the final training failed: {metrics[FAILURE]}")
     if result.checkpoint is None:
         raise WorkFailedError(f"{training.storage_path}: the final training left no checkpoint; run it again.")
     with result.checkpoint.as_directory() as folder:
@@ -127,7 +128,7 @@ def _trainer(training: FinalTraining, queue: Queue | None) -> TorchTrainer:
     resources = {"CPU": training.cpus, **({"GPU": training.gpus} if training.gpus else {})}
     session = next_session(*_sessions(training.storage_path, training.name))
     return TorchTrainer(
-        _worker,
+        _worker,  # type: ignore[arg-type]  # Ray's types lag: what it returns is `Result.return_value`
         train_loop_config={
             "train": training.settings.as_dict(),
             "hyp": training.hyp.as_dict(),
@@ -211,10 +212,12 @@ def _reason(traceback: str) -> str:
     return (ours or lines)[-1].split(": ", 1)[-1][:300]
 
 
-def _worker(config: dict[str, Any]) -> None:
-    """Runs in each of Ray Train's workers: the epoch loop; what would happen again, Ray is not let repeat.
+def _worker(config: dict[str, Any]) -> dict[str, str] | None:
+    """Runs in each of Ray Train's workers: the epoch loop.
 
-    Only one that trains alone can end so: others wait for a worker that fails, and Ray must end them.
+    Returns:
+        Why the training is over for good, as Ray would try again what is raised; None: it ran to its end. Only one that
+        trains alone returns so: others wait for a worker that fails, and Ray must end them.
     """
     context = train.get_context()
     replicas = Replicas(context.get_world_rank(), context.get_world_size(), config["sync_bn"])
@@ -224,7 +227,8 @@ def _worker(config: dict[str, Any]) -> None:
         kind = kind_of(error)
         if kind is None or replicas.world_size > 1:
             raise
-        train.report({FAILURE: str(error), FAILURE_KIND: kind})
+        return {FAILURE: str(error), FAILURE_KIND: kind}
+    return None
 
 
 def _train(config: dict[str, Any], replicas: Replicas) -> None:
