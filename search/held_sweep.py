@@ -32,11 +32,9 @@ def essence(config: SweepConfig) -> dict[str, Any]:
 
 def planned(config: SweepConfig, run_dir: Path) -> int | None:
     """How many trials the sweep in a folder has or shall have; None where it is another one, or none that began."""
-    if not (run_dir / SWEEP_YAML).is_file():
+    if not _is_of(config, run_dir):
         return None
     held = load_sweep_config(run_dir / SWEEP_YAML)
-    if essence(held) != essence(config):
-        return None
     try:
         study = load_study(held, run_dir)
     except InputError:  # killed before it had one
@@ -44,6 +42,12 @@ def planned(config: SweepConfig, run_dir: Path) -> int | None:
     if study.user_attrs.get("identity", {}).get("data") != identity(config, load_space(config.space))["data"]:
         return None
     return int(study.user_attrs.get(TARGET, held.trials))
+
+
+def _is_of(config: SweepConfig, run_dir: Path) -> bool:
+    """Whether a folder holds a sweep of this configuration, with a study or not yet."""
+    path = run_dir / SWEEP_YAML
+    return path.is_file() and essence(load_sweep_config(path)) == essence(config)
 
 
 def finish_sweep(config: SweepConfig, run_dir: Path, options: Options | None = None) -> SweepResult:
@@ -54,6 +58,8 @@ def finish_sweep(config: SweepConfig, run_dir: Path, options: Options | None = N
         WorkFailedError: All trials crash, or Ray gave up.
     """
     held = planned(config, run_dir)
+    if held is None and _is_of(config, run_dir):  # killed before it had a study
+        return resume_sweep(run_dir, None, options, _budget(config))
     if held is None:
         return run_sweep(config, run_dir, options)
     return resume_sweep(run_dir, max(config.trials - held, 0) or None, options, _budget(config))

@@ -55,5 +55,11 @@ class TrialPlan:
             "hyp": {**self.hyp, **hyp},
             "train": {**self.train, **settings},
             "checkpoint": checkpoint,
-            **({"costs": costs} if (costs := [name for name in self.metrics if name in COSTS]) else {}),
+            **self.costs,
         }
+
+    @property
+    def costs(self) -> dict[str, list[str]]:
+        """The costs among the metrics, which a trial measures where it is asked to."""
+        costs = [name for name in self.metrics if name in COSTS]
+        return {"costs": costs} if costs else {}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
+from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError
 from search.config import SweepConfig
+from search.config_files import check_files
 from search.space import PRETRAINED
-from trainable.hyp import Hyp, read_hyp_values
+from trainable.hyp import Hyp
 from trainable.settings import TrainSettings
 
 SHARED = (
@@ -24,7 +27,6 @@ SHARED = (
     "cache",
     "cache_dir",
     "broken_images",
-    "weights_sha256",
 )
 """Settings that all arms must have in common for their values to mean the same, or that say where they are trained."""
 SETTINGS = tuple(field.name for field in dataclasses.fields(TrainSettings) if field.name not in SHARED)
@@ -72,15 +74,20 @@ def split_arm(name: str, values: Mapping[str, Any]) -> Arm:
     for key, value in values.items():
         if key in Hyp.names():
             hyp[key] = value
-        elif key == PRETRAINED:
-            if value not in (True, False):
-                raise ValueError(f"arms.{name}.{PRETRAINED} is {value!r}, write true or false")
-            train |= {} if value else {"weights": None, "weights_sha256": None}
         elif key in SETTINGS:
             train[key] = value
-        else:
+        elif key != PRETRAINED:
             raise ValueError(_unknown(name, key))
-    return Arm(name, hyp, train, bool(values.get(PRETRAINED)))
+    if "weights" in train:
+        train.setdefault("weights_sha256", None)  # that of the sweep is of other weights
+    pretrained = values.get(PRETRAINED)
+    if pretrained not in (None, True, False):
+        raise ValueError(f"arms.{name}.{PRETRAINED} is {pretrained!r}, write true or false")
+    if pretrained is False:
+        if train.get("weights") is not None:
+            raise ValueError(f"arms.{name} has weights and {PRETRAINED} false, leave out one of them")
+        train |= {"weights": None, "weights_sha256": None}
+    return Arm(name, hyp, train, bool(pretrained))
 
 
 def _unknown(name: str, key: str) -> str:
@@ -91,20 +98,34 @@ def _unknown(name: str, key: str) -> str:
     return f"arms.{name}.{key} is neither a hyp of YOLOv5 nor a training setting, {hint}"
 
 
-def check_arm(arm: Arm, base: SweepConfig) -> TrainSettings:
-    """The settings of an arm, complete and checked.
+def checked_arm(arm: Arm, base: SweepConfig) -> tuple[Arm, TrainSettings]:
+    """An arm with its values as they are trained (a ``"320"`` of a YAML is 320), and its settings, complete.
 
     Raises:
-        InputError: A value is wrong; the message names the arm.
+        InputError: A value or a file is wrong; the message names the arm.
     """
+    config = base.model_copy(update={"train": {**base.train, **arm.train}})
     try:
-        own = read_hyp_values(base.hyp) if base.hyp else {}
-        Hyp.from_mapping({**Hyp().as_dict(), **own, **arm.hyp}, "hyp")
-        settings = base.model_copy(update={"train": {**base.train, **arm.train}}).settings()
+        hyp = Hyp.from_mapping({**base.base_hyp().as_dict(), **arm.hyp}).as_dict()
+        settings = config.settings()
         _check_pretrained(arm, settings)
+        check_files(config)
+        _check_split(settings)
     except InputError as error:
         raise InputError(f"arms.{arm.name}: {error}") from error
-    return settings
+    train = settings.as_dict()
+    return replace(arm, hyp={name: hyp[name] for name in arm.hyp}, train={n: train[n] for n in arm.train}), settings
+
+
+def _check_split(settings: TrainSettings) -> None:
+    """Check that there is something to train on that is not what it is judged on."""
+    data = read_data_yaml(Path(settings.data))
+    if settings.train_split in (settings.val_split, "full"):
+        raise InputError(
+            f"train_split is {settings.train_split}, which has the pictures of {settings.val_split} that the arms are "
+            "judged on: take train or another part of it."
+        )
+    data.images(settings.train_split)
 
 
 def _check_pretrained(arm: Arm, settings: TrainSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,24 @@ from search.compare.arms import Arm, split_arm
 from search.confirm.verdict import Rule
 from search.paths import weights_path
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
+"""Names folders and sweeps, and stands in tables."""
+_WITHOUT: dict[str, Any] = {"stages": [], "start_from": [], "budget": {}, "study_storage": None}
+"""What a comparison leaves of a sweep's YAML: the arms' sweeps have a space, trials and folders of their own."""
+_OWN = ("name", "data", "space", "trials", "hyp", "metric", "mode", "objectives", "train.seed", "train.val_split")
+"""Keys that are the comparison's own while it tunes."""
+
+
+def dotted(values: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a mapping as a value: it would take the place of all that the sweep has there, without a word.
+
+    Raises:
+        ValueError: There is one.
+    """
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            raise ValueError(f"{key} would replace all of `{key}`; write dotted keys, `{key}.{next(iter(value))}: ...`")
+    return values
 
 
 class TuneConfig(FrozenModel):
@@ -30,6 +48,11 @@ class TuneConfig(FrozenModel):
 
     set: dict[str, Any] = Field(default_factory=dict)
     """Dotted keys of the sweep that are different while it tunes, e.g. ``train.train_split: mini_train``."""
+
+    @field_validator("set")
+    @classmethod
+    def _dotted(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return dotted(values)
 
 
 class ComparisonConfig(FrozenModel):
@@ -73,12 +96,25 @@ class ComparisonConfig(FrozenModel):
             for name, arm in arms.items()
         }
 
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _names_are_text(cls, arms: Any) -> Any:  # noqa: ANN401  whatever stands in the YAML
+        strange = [name for name in arms if not isinstance(name, str)] if isinstance(arms, dict) else []
+        if strange:
+            raise ValueError(f"YAML reads the name {strange[0]!r} as no text; put it in quotes")
+        return arms
+
+    @field_validator("set")
+    @classmethod
+    def _dotted(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return dotted(values)
+
     @field_validator("arms")
     @classmethod
     def _check_arms(cls, arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, values in arms.items():
-            if not name or "/" in name or name.startswith("."):
-                raise ValueError(f"{name!r} is no name of an arm, it names a folder: use letters and digits")
+            if not re.fullmatch(_NAME, name):
+                raise ValueError(f"{name!r} is no name of an arm; use at most 40 letters, digits, `.`, `_` and `-`")
             split_arm(name, values)
         return arms
 
@@ -86,9 +122,18 @@ class ComparisonConfig(FrozenModel):
     def _check(self) -> Self:
         if self.reference is not None and self.reference not in self.arms:
             raise ValueError(f"reference {self.reference} is none of the arms {', '.join(self.arms)}; name one of them")
+        self._check_tuned()
         if self.max_seeds < self.seeds:
             raise ValueError(f"max_seeds {self.max_seeds} is less than seeds {self.seeds}; give at least as many")
         return self
+
+    def _check_tuned(self) -> None:
+        arms = {f"train.{key}" for arm in self.ordered() for key in arm.train}
+        for key in self.tune.set if self.tune else ():
+            if key in _OWN:
+                raise ValueError(f"tune.set.{key} is the comparison's own; leave it out")
+            if key in arms:
+                raise ValueError(f"tune.set.{key} would undo what an arm sets; leave it out")
 
     @property
     def rule(self) -> Rule:
@@ -102,7 +147,7 @@ class ComparisonConfig(FrozenModel):
 
     def overrides(self, *more: Mapping[str, Any]) -> list[str]:
         """What differs from the sweep's YAML, as ``--set`` takes it; later mappings win."""
-        changed = {key: value for each in (self.set, *more) for key, value in each.items()}
+        changed = {key: value for each in (_WITHOUT, self.set, *more) for key, value in each.items()}
         return [f"{key}={json.dumps(value, ensure_ascii=False, default=str)}" for key, value in changed.items()]
 
 

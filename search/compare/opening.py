@@ -7,25 +7,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from data_prep.dataset import read_data_yaml
 from data_prep.errors import InputError
-from search.compare.arms import Arm, check_arm
-from search.compare.config import COMPARISON_YAML, ComparisonConfig, load_comparison
+from search.compare.arms import Arm, checked_arm
+from search.compare.config import ComparisonConfig
+from search.compare.kept import essence, is_begun, is_trained, kept, load_base
 from search.compare.ledger import JSON, ComparisonLedger
-from search.compare.plan import ComparisonPlan, make_plan
-from search.compare.tune import FOLDER
-from search.config import SweepConfig, load_sweep_config
+from search.compare.plan import ComparisonPlan, make_plan, shared
+from search.compare.tune import check_tune
+from search.config import SweepConfig
 from search.config_files import SWEEP_YAML, check_files
-from search.paths import join, write_text
+from search.paths import join
 from trainable.hyp import Hyp
-from trainable.settings import TrainSettings
-
-_MAY_CHANGE = ("seeds", "max_seeds")
-"""Keys that may be another one when a comparison goes on; so may the number of trials that tune."""
 
 
 @dataclass(frozen=True)
@@ -60,28 +54,31 @@ class Comparison:
         return f"hypsweep compare {self.run_dir}"
 
     def root(self, plan: ComparisonPlan) -> str:
-        """Path or URI of the checkpoints; another comparison has others, whatever its name."""
-        shared = self.base.storage_path
-        if not shared:
-            return str(self.run_dir / "ray")
-        key = hashlib.sha256(f"{self.run_dir}\n{json.dumps(plan.as_dict(), sort_keys=True)}".encode()).hexdigest()
-        return join(shared, f"{self.config.name}-{key[:8]}-comparison")
+        """Path or URI of the checkpoints; another comparison has others, whatever its name and folder."""
+        key = hashlib.sha256(f"{self.run_dir}\n{json.dumps(plan.as_dict(), sort_keys=True)}".encode()).hexdigest()[:8]
+        path = self.base.storage_path
+        return join(path, f"{self.config.name}-{key}-comparison") if path else str(self.run_dir / "ray" / key)
 
 
 def open_comparison(config: ComparisonConfig, run_dir: Path) -> Comparison:
-    """Read and check what a comparison needs.
+    """Read and check what a comparison needs; what a folder has begun with holds, whatever became of the originals.
 
     Raises:
         InputError: Something in the configuration is wrong, or the folder holds something else.
     """
-    base = load_sweep_config(config.sweep, config.overrides())
-    check_files(base)
-    _refuse_other_folder(config, run_dir)
-    settings = {arm.name: _checked(arm, base) for arm in config.ordered()}
-    megabytes = {arm.name: _megabytes(arm, base, settings[arm.name]) for arm in config.ordered()}
-    small = tuple(arm for arm in config.ordered() if megabytes[arm.name] <= config.max_megabytes)
-    large = tuple(arm for arm in config.ordered() if megabytes[arm.name] > config.max_megabytes)
-    if len(small) < 2 or config.ordered()[0] in large:
+    _refuse_place(run_dir)
+    base = load_base(config)
+    _check_base(base)
+    if is_begun(run_dir):
+        config, base = _gone_on(config, base, run_dir)
+    checked = [checked_arm(arm, base) for arm in config.ordered()]
+    arms = tuple(arm for arm, _ in checked)
+    if config.tune is not None and not is_trained(run_dir):
+        check_tune(arms, config, config.tune)
+    megabytes = {arm.name: _megabytes(arm, base, settings.model) for arm, settings in checked}
+    small = tuple(arm for arm in arms if megabytes[arm.name] <= config.max_megabytes)
+    large = tuple(arm for arm in arms if megabytes[arm.name] > config.max_megabytes)
+    if len(small) < 2 or arms[0] in large:
         names = ", ".join(f"{arm.name} {megabytes[arm.name]:.1f} MB" for arm in large)
         raise InputError(
             f"max_megabytes is {config.max_megabytes:g} and {names} is more: the reference and another arm must be "
@@ -90,66 +87,69 @@ def open_comparison(config: ComparisonConfig, run_dir: Path) -> Comparison:
     return Comparison(config, base, run_dir, small, large, megabytes)
 
 
-def _checked(arm: Arm, base: SweepConfig) -> TrainSettings:
-    """The settings of an arm, whose values and files were checked."""
-    settings = check_arm(arm, base)
-    try:
-        check_files(base.model_copy(update={"train": {**base.train, **arm.train}}))
-    except InputError as error:
-        raise InputError(f"arms.{arm.name}: {error}") from error
-    return settings
-
-
-def _megabytes(arm: Arm, base: SweepConfig, settings: TrainSettings) -> float:
-    """The size of an arm's weights in 10^6 bytes."""
-    from trainable.footprint import weights_megabytes  # loads torch
-
-    hyp = Hyp.from_mapping({**base.base_hyp().as_dict(), **arm.hyp})
-    return weights_megabytes(settings.model, len(read_data_yaml(Path(base.data)).names), hyp.anchors)
-
-
-def _refuse_other_folder(config: ComparisonConfig, run_dir: Path) -> None:
-    """Refuse a folder in which something else was begun."""
+def _refuse_place(run_dir: Path) -> None:
+    for path in (run_dir, *run_dir.parents):
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path} is no folder: choose another place with --out.")
     if (run_dir / SWEEP_YAML).exists():
         raise InputError(f"{run_dir} holds a sweep: choose another folder with --out.")
-    if not (run_dir / JSON).exists() and not (run_dir / FOLDER).exists():
-        return
-    held, wanted = (_essence(each) for each in (load_comparison(run_dir), config))
-    differs = [name for name in wanted if held[name] != wanted[name]]
+
+
+def _check_base(base: SweepConfig) -> None:
+    check_files(base)
+    if base.objectives:
+        raise InputError("objectives: a comparison is by one metric; leave them out with `set: {objectives: []}`.")
+
+
+def _gone_on(config: ComparisonConfig, base: SweepConfig, run_dir: Path) -> tuple[ComparisonConfig, SweepConfig]:
+    """The configuration that a folder was begun with; of the new one the seeds and, while it tunes, the trials.
+
+    Raises:
+        InputError: They are of different comparisons.
+    """
+    held, held_base = kept(run_dir)
+    was, now = essence(held, held_base), essence(config, base)
+    differs = [name for name in now if was[name] != now[name]]
+    if held.tune and config.tune and is_trained(run_dir) and held.tune.trials != config.tune.trials:
+        differs.append("tune.trials (the arms are tuned and in training)")
     if differs:
         raise InputError(
             f"{run_dir} holds a comparison with other {', '.join(differs)}: set them back, or choose another folder "
             "with --out."
         )
+    tune = held.tune and config.tune and held.tune.model_copy(update={"trials": config.tune.trials})
+    seeds = {"seeds": config.seeds, "max_seeds": config.max_seeds}
+    return held.model_copy(update={**seeds, "tune": tune}), held_base
 
 
-def _essence(config: ComparisonConfig) -> dict[str, Any]:
-    values = config.model_dump(mode="json", exclude={*_MAY_CHANGE, "tune"})
-    return {**values, "tune": config.tune and config.tune.model_dump(mode="json", exclude={"trials"})}
+def _megabytes(arm: Arm, base: SweepConfig, model: str) -> float:
+    """The size of an arm's weights in 10^6 bytes."""
+    from trainable.footprint import weights_megabytes  # loads torch
+
+    hyp = Hyp.from_mapping({**base.base_hyp().as_dict(), **arm.hyp})
+    return weights_megabytes(model, len(read_data_yaml(Path(base.data)).names), hyp.anchors)
 
 
-def keep_config(work: Comparison) -> None:
-    """Keep the configuration, so that the folder's name alone goes on."""
-    values = {**work.config.model_dump(mode="json", exclude_none=True), "arms": work.config.arms}  # None is a value
-    work.run_dir.mkdir(parents=True, exist_ok=True)
-    write_text(work.run_dir / COMPARISON_YAML, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
-
-
-def open_ledger(work: Comparison, arms: Sequence[Arm]) -> ComparisonLedger:
-    """The trainings in the folder, or new ones that are not written yet.
+def held_ledger(work: Comparison) -> ComparisonLedger | None:
+    """The trainings in the folder; None where none began.
 
     Raises:
-        InputError: They are of something else.
+        InputError: The data or weights that they began with are others now, or the file cannot be read.
     """
-    path, plan = work.run_dir / JSON, make_plan(work.base, arms)
-    old = ComparisonLedger.read(path)
-    if old is None:
-        return ComparisonLedger(path, plan, work.config.rule)
-    held, wanted = old.plan.as_dict(), ComparisonPlan.from_dict(json.loads(json.dumps(plan.as_dict()))).as_dict()
-    differs = [name for name in wanted if held[name] != wanted[name]]
+    path = work.run_dir / JSON
+    found = ComparisonLedger.read(path)
+    if found is None:
+        return None
+    now = json.loads(json.dumps(shared(work.base, [found.plan.arm(trial) for trial in found.plan.trials])))
+    differs = [name for name in now if found.plan.shared.get(name) != now[name]]
     if differs:
         raise InputError(
-            f"{path} has trainings with other {', '.join(differs)}: set them back, or choose another folder with --out."
+            f"{path} has trainings with other {', '.join(differs)}: put them back, or choose another folder with --out."
         )
-    old.ask(work.config.rule)
-    return old
+    found.ask(work.config.rule)
+    return found
+
+
+def new_ledger(work: Comparison, arms: Sequence[Arm]) -> ComparisonLedger:
+    """Trainings that are not written yet."""
+    return ComparisonLedger(work.run_dir / JSON, make_plan(work.base, arms), work.config.rule)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
-from data_prep.errors import InputError
+from data_prep.files import file_sha256
 from search.compare.arms import Arm
 from search.config import SweepConfig
 from search.confirm.seed_plan import SeedPlan
@@ -40,6 +41,7 @@ class ComparisonPlan(SeedPlan):
             "hyp": {**common.hyp, **arm.hyp},
             "train": {**common.train, **arm.train, "seed": self.seed(place)},
             "checkpoint": checkpoint,
+            **common.costs,
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,11 +67,8 @@ def make_plan(base: SweepConfig, arms: Sequence[Arm]) -> ComparisonPlan:
             The arms, the reference first.
 
     Raises:
-        InputError: The sweep has several goals.
+        InputError: Weights cannot be read.
     """
-    if base.objectives:
-        raise InputError("objectives: a comparison is by one metric; leave them out with `set: {objectives: []}`.")
-    known = identity(base, load_space(base.space))
     return ComparisonPlan(
         params={number: {"hyp": dict(arm.hyp), "train": dict(arm.train)} for number, arm in enumerate(arms)},
         names=tuple(arm.name for arm in arms),
@@ -77,8 +76,17 @@ def make_plan(base: SweepConfig, arms: Sequence[Arm]) -> ComparisonPlan:
         mode=base.mode,
         epochs=base.epochs,
         first_seed=base.settings().seed + 1,
-        shared={name: known[name] for name in ("data", "hyp", "train")},
+        shared=shared(base, arms),
     )
+
+
+def shared(base: SweepConfig, arms: Sequence[Arm]) -> dict[str, Any]:
+    """What must stay the same while arms are trained: hyp, settings, data, and the content of local weights."""
+    known = identity(base, load_space(base.space))
+    files = {str(path) for path in (base.train.get("weights"), *(arm.train.get("weights") for arm in arms)) if path}
+    local = sorted(path for path in files if Path(path).is_file())
+    found = {name: known[name] for name in ("data", "hyp", "train")}
+    return {**found, "weights": [file_sha256(Path(path)) for path in local]}
 
 
 def common_plan(base: SweepConfig, plan: ComparisonPlan, gpus: float) -> TrialPlan:

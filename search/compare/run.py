@@ -9,8 +9,9 @@ from data_prep.errors import StoppedError
 from search import runtime
 from search.compare.arms import Arm
 from search.compare.config import ComparisonConfig
+from search.compare.kept import keep
 from search.compare.ledger import ComparisonLedger
-from search.compare.opening import Comparison, keep_config, open_comparison, open_ledger
+from search.compare.opening import Comparison, held_ledger, new_ledger, open_comparison
 from search.compare.plan import common_plan
 from search.compare.result import ArmRow, ComparisonResult, arm_rows, failures
 from search.compare.tune import tuned_arm
@@ -40,9 +41,10 @@ def compare(config: ComparisonConfig, out: str | Path, options: Options | None =
         WorkFailedError: A training crashed for good, no trial of an arm's sweep has finished an epoch, or Ray gave up.
     """
     options, work = options or Options(), open_comparison(config, Path(out).absolute())
+    held_ledger(work)  # what is wrong with it is said before anything is written
     with driver(work.run_dir):
-        keep_config(work)
-        ledger = open_ledger(work, _tuned(work, options))
+        keep(work.config, work.base, work.run_dir)
+        ledger = held_ledger(work) or new_ledger(work, _tuned(work, options))
         if not ledger.is_over():
             with runtime.ray_runtime(options.address):
                 common = common_plan(work.base, ledger.plan, runtime.gpus_per_trial(work.base.resources))

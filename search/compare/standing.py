@@ -23,6 +23,8 @@ class Standing(StrEnum):
     """The interval lies within the smallest difference that matters, above and below 0."""
     UNDECIDED = "undecided"
     """The seeds do not tell."""
+    NO_REFERENCE = "no reference"
+    """The reference itself was lost with a seed: nothing is compared with what cannot be trained."""
     LOST = "lost"
     """A training diverged or found no memory; the arm is out."""
 
@@ -109,7 +111,9 @@ def _is_trained(scores: Scores, arms: Sequence[int], look: int) -> bool:
 def _judge(compared: Comparison, arm: int, smallest: float) -> ArmStanding:
     if arm in compared.lost:
         return ArmStanding(Standing.LOST)
-    if arm not in compared.gains:  # the reference has no two values
+    if compared.default_lost:  # seeds with which the reference was lost would be left out in its favour
+        return ArmStanding(Standing.NO_REFERENCE)
+    if arm not in compared.gains:
         return ArmStanding(Standing.UNDECIDED)
     gain = compared.gains[arm].both_ends()
     if gain.lower > 0:

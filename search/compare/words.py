@@ -56,6 +56,7 @@ def _sentence(found: ComparisonResult, row: ArmRow) -> str:
         Standing.SAME: f"differs by less than {found.smallest_gain:g} from",
         Standing.UNDECIDED: "cannot be told from",
         Standing.LOST: "was lost and is not compared with",
+        Standing.NO_REFERENCE: "is not compared: take another reference than",
     }[row.standing or Standing.UNDECIDED]
     return f"{row.arm} {than} {found.reference.arm}"
 

@@ -9,7 +9,10 @@ from search.paths import write_text
 from search.promotion.markdown import section, table, text
 
 TABLE, RESULTS = "table.md", "results.csv"
-_INTERVALS = "An interval holds for all arms, both ends and all looks at once with 95 %."
+_INTERVALS = (
+    "An interval holds for all arms, both ends and all looks at once with 95 %. A mean is over all seeds of its arm, "
+    "a gain over those that it shares with the reference."
+)
 
 
 def write_files(found: ComparisonResult, ledger: ComparisonLedger) -> None:

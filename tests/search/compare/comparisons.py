@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from PIL import Image
 
 from search.compare.config import ComparisonConfig, load_comparison
 from tests.search.conftest import SweepFiles
@@ -20,6 +21,7 @@ def write(files: SweepFiles, **changes: Any) -> Path:
     files.write(train={"epochs": EPOCHS, "model": "yolov5n", "seed": 40}, trials=4)
     for split in ("train", "val"):
         (files.folder / split).mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(files.folder / split / "a.jpg")
     path = files.folder / "comparison.yaml"
     path.write_text(yaml.safe_dump({"name": "pair", "sweep": "sweep.yaml", "arms": ARMS, **changes}, sort_keys=False))
     return path

@@ -10,6 +10,7 @@ from search.config import load_sweep_config
 from tests.search.compare.comparisons import comparison, write
 from tests.search.conftest import ROOT, SweepFiles
 
+TUNE: dict[str, Any] = {"space": "space.yaml", "trials": 2}
 SHIPPED = sorted((ROOT / "configs" / "comparisons").glob("*.yaml"))
 
 
@@ -44,6 +45,16 @@ def test_what_differs_from_the_sweep_wins(files: SweepFiles) -> None:
         ({"arms": {"a": {}}}, "arms"),
         ({"arms": {"a": {}, "b/c": {}}}, "'b/c' is no name of an arm"),
         ({"arms": {"a": {}, "b": {"qqq": 1}}}, r"arms\.b\.qqq is neither"),
+        ({"arms": {"a": {}, True: {}}}, "YAML reads the name True as no text; put it in quotes"),
+        ({"arms": {"a": {}, "gold+silver": {}}}, "'gold\\+silver' is no name of an arm"),
+        ({"name": "a" * 41}, "name"),
+        ({"set": {"train": {"epochs": 2}}}, r"train would replace all of `train`; write dotted keys, `train\.epochs: "),
+        ({"tune": {**TUNE, "set": {"train.seed": 41}}}, r"tune\.set\.train\.seed is the comparison's own"),
+        ({"tune": {**TUNE, "set": {"hyp": "x.yaml"}}}, r"tune\.set\.hyp is the comparison's own"),
+        (
+            {"arms": {"a": {}, "b": {"optimizer": "Adam"}}, "tune": {**TUNE, "set": {"train.optimizer": "SGD"}}},
+            r"tune\.set\.train\.optimizer would undo what an arm sets",
+        ),
         ({"reference": "x"}, "reference x is none of the arms poor, good"),
         ({"seeds": 4, "max_seeds": 3}, "max_seeds 3 is less than seeds 4"),
         ({"seeds": 1}, "seeds"),

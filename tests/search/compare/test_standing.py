@@ -76,9 +76,11 @@ def test_a_lost_arm_is_out_and_the_others_go_on() -> None:
     assert found.arms[2].gain is None
 
 
-def test_a_reference_that_is_always_lost_leaves_all_undecided() -> None:
-    found = stand({0: [None, None], 1: [0.2, 0.3]}, [2], RULE)
-    assert standings(found) == [Standing.UNDECIDED]
+@pytest.mark.parametrize("reference", [[None, None, None], [0.3, None, 0.3002]])
+def test_a_reference_that_was_lost_is_compared_with_nothing(reference: list[float | None]) -> None:
+    found = stand({0: reference, 1: [0.2, 0.2001, 0.2]}, [3], RULE)
+    assert standings(found) == [Standing.NO_REFERENCE]
+    assert found.is_decided
 
 
 def test_a_look_that_is_not_all_trained_says_nothing() -> None:
