@@ -16,6 +16,8 @@ from tests.search.compare.comparisons import write
 from tests.search.compare.test_ledger import train
 from tests.search.conftest import SweepFiles
 
+TUNE: dict[str, Any] = {"space": "space.yaml", "trials": 2}
+GOALS = [{"metric": "map50", "mode": "max"}, {"metric": "gflops", "mode": "min"}]
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -78,15 +80,9 @@ def test_the_table_fits_a_terminal_of_80_columns(files: SweepFiles, cli: Cli, me
     ("changes", "pattern"),
     [
         ({"sweep": "none.yaml"}, r"none\.yaml"),
-        ({"tune": {"space": "none.yaml", "trials": 2}}, r"none\.yaml"),
-        (
-            {"tune": {"space": "space.yaml", "trials": 2, "set": {"train.epoch": 3}}},
-            r"tune of arm poor: train\.epoch is no",
-        ),
-        (
-            {"set": {"objectives": [{"metric": "map50"}, {"metric": "gflops"}]}},
-            "objectives: a comparison is by one metric",
-        ),
+        ({"tune": {**TUNE, "space": "none.yaml"}}, r"none\.yaml"),
+        ({"tune": {**TUNE, "set": {"train.epoch": 3}}}, r"tune of arm poor: .*train\.epoch is no"),
+        ({"set": {"objectives": GOALS}}, "objectives: a comparison is by one metric"),
         ({"set": {"train.epoch": 3}}, "epoch"),
         ({"arms": {"a": {}, "b": {"weights": "gone.pt"}}}, r"arms\.b: train\.weights: there is no file .*gone\.pt"),
         ({"arms": {"a": {}, "b": {"optimizer": "Lion"}}}, r"arms\.b: train\.optimizer is 'Lion'"),

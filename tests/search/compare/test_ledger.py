@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,11 @@ import pytest
 
 from data_prep.errors import InputError
 from search.compare.ledger import ComparisonLedger
-from search.compare.plan import ComparisonPlan
+from search.compare.plan import ComparisonPlan, common_plan
 from search.compare.standing import Standing
 from search.confirm.seed_ledger import Training
 from search.confirm.verdict import Rule
+from tests.search.conftest import SweepFiles
 
 PLAN = ComparisonPlan(
     params={arm: {"hyp": {"lr0": 0.1 * arm}, "train": {}} for arm in range(3)},
@@ -77,6 +79,12 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(InputError, match=r"c\.json is no comparison that this version can read"):
         ComparisonLedger.read(path)
+
+
+def test_a_cost_that_decides_is_measured(files: SweepFiles) -> None:
+    costly = replace(PLAN, metric="gflops", mode="min")
+    assert costly.trial_config(common_plan(files.config(), costly, 0.0), 1, 0, None)["costs"] == ["gflops"]
+    assert "costs" not in PLAN.trial_config(common_plan(files.config(), PLAN, 0.0), 1, 0, None)
 
 
 def test_the_configuration_of_a_training() -> None:
