@@ -19,7 +19,6 @@ from trainable.settings import TrainSettings
 
 SHARED = (
     "data",
-    "epochs",
     "seed",
     "val_split",
     "device",

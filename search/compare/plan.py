@@ -33,6 +33,10 @@ class ComparisonPlan(SeedPlan):
         """An arm as it is trained."""
         return Arm(self.names[trial], self.params[trial]["hyp"], self.params[trial]["train"])
 
+    def epochs_of(self, trial: int) -> int:
+        """Epochs of an arm: its own, or those that the others have."""
+        return int(self.params[trial]["train"].get("epochs", self.epochs))
+
     def trial_config(self, common: TrialPlan, trial: int, place: int, checkpoint: str | None) -> dict[str, Any]:
         """The configuration that the trainable gets for one training."""
         arm = self.arm(trial)

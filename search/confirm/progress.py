@@ -45,13 +45,13 @@ class ConfirmProgress(Callback):
         name = plan.name(plan.trials[index])
         value = result.get(plan.metric)
         shown = "" if value is None else f", {plan.metric} {value:.4g}"
-        left = timedelta(seconds=round(self._left()))
-        self._say(f"{name}, seed {plan.seed(place)}: epoch {epoch}/{plan.epochs}{shown}, ETA {left}")
+        left, epochs = timedelta(seconds=round(self._left())), plan.epochs_of(plan.trial_of(number))
+        self._say(f"{name}, seed {plan.seed(place)}: epoch {epoch}/{epochs}{shown}, ETA {left}")
 
     def _left(self) -> float:
         """Seconds until the round is done, at the pace of this run's epochs."""
         plan = self._ledger.plan
-        due = sum(plan.epochs - self._at.get(plan.number(*pair), 0) for pair in self._ledger.due())
+        due = sum(plan.epochs_of(pair[0]) - self._at.get(plan.number(*pair), 0) for pair in self._ledger.due())
         return due * (time.monotonic() - self._started) / self._epochs
 
     def __getstate__(self) -> dict[str, Any]:

@@ -110,11 +110,12 @@ class ConfirmSearcher(Searcher):
         if not result:  # Ray stopped it before its first epoch
             return
         self._spend(trial_id, result)
-        outcome = judge(result, self._common.metrics, self._common.epochs)
+        epochs = self._ledger.plan.epochs_of(pair[0])
+        outcome = judge(result, self._common.metrics, epochs)
         if outcome.reason is not None and outcome.kind not in LOSSES:
             self.error = self.error or error_of(outcome.kind, outcome.reason)
             return
-        if outcome.reason is None and result[TIME_ATTR] < self._common.epochs:  # stopped from outside
+        if outcome.reason is None and result[TIME_ATTR] < epochs:  # stopped from outside
             return
         self._ledger.record(self._training(pair, trial_id, result, outcome.reason, outcome.values))
         self._say(f"{self._name(pair)} {self._ended(outcome.reason, outcome.values)}")

@@ -45,6 +45,14 @@ class SeedPlan(ABC):
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """What :meth:`as_dict` gave."""
 
+    def epochs_of(self, trial: int) -> int:  # noqa: ARG002  here all have the same
+        """Epochs of one of them."""
+        return self.epochs
+
+    def trial_of(self, number: int) -> int:
+        """Whose training a number names; see :meth:`number`."""
+        return self.trials[number % len(self.params)]
+
     @property
     def trials(self) -> tuple[int, ...]:
         """The numbers, 0 first."""

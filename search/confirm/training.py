@@ -12,6 +12,7 @@ from search.config import SweepConfig
 from search.confirm.progress import ConfirmProgress
 from search.confirm.searcher import ConfirmSearcher
 from search.confirm.seed_ledger import AnyLedger
+from search.confirm.seed_plan import SeedPlan
 from search.confirm.weights import ConfirmKeeper
 from search.crashes import CrashReasons
 from search.interrupt import SweepStopper, interruptible
@@ -82,7 +83,7 @@ def train(work: SeedTrainings, options: Options) -> None:
     if not is_uri(root):
         Path(root).mkdir(parents=True, exist_ok=True)
     keeper = ConfirmKeeper(root, ledger)
-    searcher = ConfirmSearcher(ledger, work.common, _finder(root, work.common.epochs), crashes.crash, options.say)
+    searcher = ConfirmSearcher(ledger, work.common, _finder(root, ledger.plan), crashes.crash, options.say)
     keeper.settle()
     with interruptible(options.say) as interrupt:
         ends = while_ray_lives(lambda: interrupt.requested or searcher.error is not None, work.run_dir, work.again)
@@ -108,11 +109,11 @@ def _raise(work: SeedTrainings, error: Exception | None, *, stopped: bool) -> No
     raise WorkFailedError(f"{work.run_dir}: Ray Tune ended before the {work.ledger.what} was over; {work.again}.")
 
 
-def _finder(root: str, epochs: int) -> Callable[[int], str | None]:
+def _finder(root: str, plan: SeedPlan) -> Callable[[int], str | None]:
     """What finds the checkpoint that a training goes on from: one of the last epoch holds nothing left to train."""
 
     def find(number: int) -> str | None:
-        found = checkpoints.newest_checkpoint(root, number, below=epochs)
+        found = checkpoints.newest_checkpoint(root, number, below=plan.epochs_of(plan.trial_of(number)))
         return found.path if found else None
 
     return find

@@ -84,6 +84,17 @@ def test_another_comparison_is_refused_and_changes_nothing(clear: tuple[SweepFil
     assert (files.run / "comparison.yaml").read_text() == before
 
 
+def test_arms_may_have_epochs_of_their_own(files: SweepFiles) -> None:
+    text = io.StringIO()
+    arms = {"short": {"momentum": 0.8}, "long": {"momentum": 0.8, "epochs": EPOCHS + 2}}
+    found = run(files, text, arms=arms, seeds=2, max_seeds=2)
+    table = pd.read_csv(files.run / "results.csv")
+    assert set(table[table.arm == "short"].epochs) == {EPOCHS}
+    assert set(table[table.arm == "long"].epochs) == {EPOCHS + 2}
+    assert f"epoch {EPOCHS + 2}/{EPOCHS + 2}" in text.getvalue()
+    assert (found.rows[1].mean or 0) > (found.rows[0].mean or 1)
+
+
 @pytest.mark.exhaustive
 def test_equal_arms_are_undecided_and_more_seeds_go_on(files: SweepFiles) -> None:
     arms = {"one": {"momentum": 0.8}, "other": {"momentum": 0.8001}}
