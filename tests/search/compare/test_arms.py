@@ -35,10 +35,7 @@ def test_without_pretraining_there_are_no_weights() -> None:
     ("values", "pattern"),
     [
         ({"optimiser": "SGD"}, r"arms\.a\.optimiser is neither a hyp.*did you mean optimizer\?"),
-        (
-            {"epochs": 3},
-            r"arms\.a\.epochs must be the same for all arms, set it under `set: \{train\.epochs: \.\.\.\}`",
-        ),
+        ({"val_split": "x"}, r"arms\.a\.val_split must be the same for all arms, set it under `set: "),
         ({"data": "x"}, r"arms\.a\.data must be the same"),
         ({"seed": 1}, r"arms\.a\.seed must be the same"),
         ({"pretrained": "yes"}, r"arms\.a\.pretrained is 'yes', write true or false"),
