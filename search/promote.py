@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import optuna
 import yaml
 
+from data_prep.errors import InputError
 from search import node_checks, runtime
 from search.config import SweepConfig
 from search.confirm.options import ConfirmOptions
+from search.confirm.plan import GOLD
 from search.confirm.result import Confirmation
 from search.confirm.run import confirm
 from search.confirm.undecided import Undecided
@@ -214,6 +216,11 @@ def _final(config: SweepConfig, best: BestTrial, epochs: int | None) -> tuple[Hy
     """The trial's hyp; and its settings, on all pictures and without a validation (they were all trained on)."""
     hyp, chosen = load_space(config.space).split(best.trial.params)
     settings = TrainSettings.from_mapping({**config.settings().as_dict(), **chosen})
+    if settings.train_split == GOLD:
+        raise InputError(
+            f"train.train_split is {GOLD}, and the full set of {config.data} has silver labels: promote a sweep of "
+            "the data set that `hypsweep silver` was given."
+        )
     settings = dataclasses.replace(settings, epochs=epochs or settings.epochs, train_split="full", val_split=None)
     return Hyp.from_mapping({**config.base_hyp().as_dict(), **hyp}), settings
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import optuna
 
 from data_prep.errors import InputError
+from data_prep.manifest import read_manifest
+from data_prep.silver.export import CONFIG_KEY
 from search.assembly import Sweep
 from search.config_files import SPACE_YAML
 from search.drivers import Driver
@@ -21,6 +23,17 @@ from search.parameters import CategoricalParameter, FixedParameter, FloatParamet
 from search.paths import write_text
 from search.space import Space, load_space
 from search.study import SweepStudy
+
+
+def _refuse_below_floor(sweep: Sweep, new: Space, path: Path) -> None:
+    """Refuse confidences of silver labels that the data set has no predictions for, before anything is written."""
+    least, manifest = new.least("silver_confidence"), read_manifest(Path(sweep.config.data).parent)
+    floor = (manifest.config.get(CONFIG_KEY) or {}).get("floor") if manifest else None
+    if least is not None and isinstance(floor, int | float) and least < floor:
+        raise InputError(
+            f"--widen {path}: silver_confidence begins at {least:g} and the predictions of {sweep.config.data} at "
+            f"{floor:g}: widen it no further than that."
+        )
 
 
 def widen(sweep: Sweep, study: SweepStudy, driver: Driver, path: Path) -> tuple[str, ...]:
@@ -51,6 +64,7 @@ def widen(sweep: Sweep, study: SweepStudy, driver: Driver, path: Path) -> tuple[
             f"--widen {path}: {'; '.join(wrong)}: a sweep goes on with the same parameters in wider ranges alone; for "
             "anything else start a sweep of its own, which may `start_from` this one."
         )
+    _refuse_below_floor(sweep, new, path)
     with driver.alone():
         if wider:
             _record(study.study, new, wider)

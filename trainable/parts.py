@@ -169,6 +169,10 @@ def _train_dataset(
     policy = ImagePolicy.of(settings)
     images = store.images(data, settings.train_split, policy)
     images, rows = silver_images(settings, data, images)
+    if settings.silver and not any(len(labels) for labels in images.labels):
+        # The fault of this trial's thresholds, not of the data: others go on.
+        rule = ", ".join(f"{name} {value:g}" for name, value in settings.silver.items())
+        raise InputError(f"{settings.data}: with the silver thresholds {rule} no image has a label; take looser ones.")
     if not any(len(labels) for labels in images.labels):
         raise DataMissingError(
             f"{settings.data}: no image of split `{settings.train_split}` has a label to learn from; put the label "

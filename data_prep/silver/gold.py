@@ -52,6 +52,8 @@ class GoldSet:
             The same parsed, for ``train``.
         left_out:
             What cannot be read.
+        unlabelled:
+            Those of them that are pictures all the same, whose label cannot be used: none of them may come back as new.
     """
 
     names: tuple[str, ...]
@@ -59,11 +61,13 @@ class GoldSet:
     texts: Mapping[tuple[Split, str], str]
     rows: Mapping[str, Rows]
     left_out: tuple[LeftOut, ...]
+    unlabelled: tuple[tuple[Split, ImageRecord], ...] = ()
 
     @property
     def judged(self) -> list[tuple[Split, ImageRecord]]:
         """Pictures that nothing in training may look like."""
-        return [(split, record) for split in (Split.VALID, Split.TEST) for record in self.splits.get(split, ())]
+        used = [(split, record) for split in (Split.VALID, Split.TEST) for record in self.splits.get(split, ())]
+        return used + [(split, record) for split, record in self.unlabelled if split is not Split.TRAIN]
 
     @property
     def sha256(self) -> str:
@@ -99,7 +103,7 @@ def read_gold(data: DatasetYaml, store: RawStore, progress: Progress, journal: J
     splits: dict[Split, list[ImageRecord]] = {FOLDER_OF_KEY[key]: [] for key in keys}
     texts: dict[tuple[Split, str], str] = {}
     rows: dict[str, Rows] = {}
-    left_out = []
+    left_out, unlabelled = [], []
     for (split, path), image, found in zip(listed, images, seen, strict=True):
         try:
             text, own = _labels(data, path, found, store)
@@ -107,6 +111,8 @@ def read_gold(data: DatasetYaml, store: RawStore, progress: Progress, journal: J
             if isinstance(error, InputError):
                 raise
             left_out.append(LeftOut(Source(path).beside(data.path), str(error)))
+            if found.flaw is None:
+                unlabelled.append((split, labelled(image, found, np.zeros((0, 5), np.float32))))
             continue
         splits[split].append(labelled(image, found, own))
         texts[split, image.key] = text
@@ -115,7 +121,7 @@ def read_gold(data: DatasetYaml, store: RawStore, progress: Progress, journal: J
     if not splits[Split.TRAIN]:
         raise InputError(f"{data.file}: no picture of `train` can be used; {left_out[0].file}: {left_out[0].reason}.")
     ordered = {split: tuple(sorted(records, key=lambda record: record.key)) for split, records in splits.items()}
-    return GoldSet(data.names, ordered, texts, rows, tuple(left_out))
+    return GoldSet(data.names, ordered, texts, rows, tuple(left_out), tuple(unlabelled))
 
 
 def labelled(image: RawImage, seen: Examination, rows: Rows) -> ImageRecord:

@@ -100,8 +100,9 @@ def sort_offers(gold: GoldSet, offered: Iterable[Offered], distance: int) -> lis
         known.setdefault(record.sha256, []).append(record)
     offers: list[Offer] = []
     first: dict[str, str] = {}
+    broken = {record.sha256: record.file_name for split, record in gold.unlabelled if split is Split.TRAIN}
     for each in offered:
-        offers += _sort_one(each, known, first)
+        offers += [_unless_broken(offer, broken) for offer in _sort_one(each, known, first)]
     return _with_own_keys(_without_leaks(offers, gold, distance), gold)
 
 
@@ -119,6 +120,14 @@ def _sort_one(each: Offered, known: Mapping[str, list[ImageRecord]], first: dict
     first[seen.sha256] = name
     twins = known.get(seen.sha256, ())
     return [Offer(name, twin, gold=True) for twin in twins] or [Offer(name, record, gold=False)]
+
+
+def _unless_broken(offer: Offer, broken: Mapping[str, str]) -> Offer:
+    """Leave out a picture of gold train whose label cannot be used: it is not new, and its gold boxes are unknown."""
+    name = broken.get(offer.record.sha256)
+    if name is None or offer.reason is not None or offer.gold:
+        return offer
+    return replace(offer, reason=Reason.UNREADABLE, detail=f"it is train/{name}, whose label cannot be used")
 
 
 def _without_leaks(offers: Sequence[Offer], gold: GoldSet, distance: int) -> list[Offer]:

@@ -9,6 +9,9 @@ from typing import Any
 
 from data_prep.errors import InputError
 
+MOST = 300
+"""Boxes that NMS leaves of a picture at most, as in ``yolov5 val``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SilverRule:
@@ -54,7 +57,7 @@ def refusal(name: str, value: object) -> str | None:
             Whatever stands in its place.
     """
     if name == "min_boxes":
-        return None if type(value) is int and value >= 1 else "give a whole number of at least 1"
+        return None if type(value) is int and 1 <= value <= MOST else f"give a whole number from 1 to {MOST}"
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     if name == "confidence":
         return None if 0 <= number < 1 else "give a number in [0, 1)"

@@ -22,6 +22,8 @@ from search.trial_plan import TrialPlan
 
 TRAIN = "train"
 """The split that is trained on: the final training uses more pictures, not fewer."""
+GOLD = "gold"
+"""The split of a data set with silver labels that has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +95,18 @@ def _mode(config: SweepConfig, metric: str) -> Literal["max", "min"]:
     raise InputError(f"--metric {metric}: choose {config.metric}, the sweep's, or one of {', '.join(QUALITY)}.")
 
 
+def trained_on(config: SweepConfig) -> str:
+    """The split that candidates are trained on: all of ``train``, or ``gold``, which has no silver labels."""
+    split = config.settings().train_split
+    return split if split == GOLD else TRAIN
+
+
 def common_plan(config: SweepConfig, space: Space, plan: ConfirmPlan, gpus: float) -> TrialPlan:
     """What the trainings share: the sweep's settings, all epochs, on the split ``train``."""
     return TrialPlan(
         space=space,
         hyp=config.base_hyp().as_dict(),
-        train={**config.settings().as_dict(), "epochs": plan.epochs, "train_split": TRAIN},
+        train={**config.settings().as_dict(), "epochs": plan.epochs, "train_split": trained_on(config)},
         epochs=plan.epochs,
         metric=plan.metric,
         mode=plan.mode,

@@ -17,6 +17,7 @@ from data_prep.examine import Journal
 from data_prep.export import DATA_YAML, workplace
 from data_prep.files import file_sha256
 from data_prep.manifest import Manifest, read_manifest
+from data_prep.names import shown
 from data_prep.near import DEFAULT_DISTANCE
 from data_prep.progress import Progress, silent
 from data_prep.silver.export import CONFIG_KEY, Judged, SilverSet, judge, plan_silver_set, write_silver_set
@@ -35,6 +36,7 @@ from trainable.silver.predict import predict_offers
 from trainable.silver.source import listed_pictures, offers_of, require_outside
 from trainable.silver.summary import SilverSummary
 from trainable.thresholds.seen import has_seen
+from trainable.weights import load_checkpoint
 
 FLOOR = 0.05
 """Least confidence of what is kept to try thresholds on; the competition's predictions began there."""
@@ -113,6 +115,7 @@ def make_silver(
     data = read_data_yaml(_data_yaml(Path(dataset)))
     manifest = read_manifest(data.file.parent)
     detector = load_detector(weights, device=options.device, definition=options.model, names=data.names)
+    _refuse_other_classes(weights, data)
     size = options.image_size or trained_image_size(weights) or IMAGE_SIZE
     about = _about(detector, size, options.floor)
     seen = _seen_val(weights, data)
@@ -160,6 +163,15 @@ def _about(detector: Detector, size: int, floor: float) -> dict[str, Any]:
         "floor": floor,
         "candidates_per_picture": MAX_CANDIDATES,
     }
+
+
+def _refuse_other_classes(weights: Path, data: DatasetYaml) -> None:
+    named = load_checkpoint(weights).names
+    if named is not None and tuple(named) != tuple(data.names):
+        raise InputError(
+            f"{weights}: the weights have the classes {shown(', '.join(named))} and {data.file} has "
+            f"{shown(', '.join(data.names))}: give weights of the same classes, or name them alike in the data.yaml."
+        )
 
 
 def _data_yaml(dataset: Path) -> Path:

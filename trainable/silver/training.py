@@ -48,7 +48,8 @@ def silver_images(
     if not settings.silver:
         return images, None
     made = labels_by_name(data, training_rule(settings, data))
-    names = [Path(file).name for file in images.files]
+    own = data.file.parent.resolve() / "images"  # a data.yaml may join this data set with others
+    names = [path.name if path.parent.parent == own else "" for path in map(Path, images.files)]
     kept = [index for index, name in enumerate(names) if made.get(name, ()) is not None]
     rows = np.array(kept, dtype=np.intp)
     chosen = dataclasses.replace(
@@ -115,7 +116,7 @@ def _made(data: DatasetYaml, name: str) -> dict[str, Any]:
     manifest = read_manifest(data.file.parent)
     made = manifest.config.get(CONFIG_KEY) if manifest else None
     candidates = data.file.with_name(SILVER_PARQUET)
-    if not isinstance(made, dict) or read_about(candidates) is None:
+    if not isinstance(made, dict) or read_about(candidates) != made:
         raise InputError(
             f"train.{name} is set and there is no {candidates}; take a data set that `hypsweep silver` wrote, or leave "
             "the setting out."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from data_prep.dataset import DatasetYaml
+from data_prep.dataset import DatasetYaml, read_data_yaml
 from data_prep.errors import InputError
 from trainable.bank_key import manifest_sha256
 from trainable.detector import TRAIN, trained_with
@@ -48,7 +48,11 @@ def has_seen(weights: Path, data: DatasetYaml, split: str) -> str | None:
     """
     trained = trained_with(weights)
     on, place = trained.get("train_split"), trained.get("data")
-    if not isinstance(on, str) or split not in _SEEN.get(on, ()):
+    if not isinstance(on, str):
+        return None
+    if isinstance(place, str) and Path(place).is_file() and not _same(Path(place), data.file):
+        return on if _shares_pictures(Path(place), on, data, split) else None
+    if split not in _SEEN.get(on, ()):
         return None
     if isinstance(place, str) and not Path(place).is_file():
         logger.warning(
@@ -60,7 +64,16 @@ def has_seen(weights: Path, data: DatasetYaml, split: str) -> str | None:
             data.file,
         )
         return None
-    return None if isinstance(place, str) and not _same(Path(place), data.file) else on
+    return on
+
+
+def _shares_pictures(place: Path, on: str, data: DatasetYaml, split: str) -> bool:
+    """Whether a split of another data set, such as a silver one, has a picture of this one: by name and size."""
+    try:
+        seen = {(path.name, path.stat().st_size) for path in read_data_yaml(place).images(on)}
+    except (InputError, OSError):
+        return False
+    return any((path.name, path.stat().st_size) in seen for path in data.images(split))
 
 
 def _same(one: Path, other: Path) -> bool:

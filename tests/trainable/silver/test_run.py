@@ -27,6 +27,8 @@ from trainable.silver.file import SILVER_PARQUET, read_pictures
 from trainable.silver.run import SilverOptions, make_silver
 from trainable.silver.summary import SilverSummary
 from trainable.silver.training import labels_by_name
+from trainable.thresholds.seen import has_seen
+from trainable.weights import load_checkpoint
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -181,6 +183,8 @@ def test_labels_from_the_candidates_are_those_on_disk(made: SilverSummary) -> No
 @pytest.mark.timeout(300)
 def test_the_same_on_real_pictures(livestock: Path, yolov5n_weights: Path, tmp_path: Path) -> None:
     gold = herd(livestock, tmp_path / "gold")
+    names = load_checkpoint(yolov5n_weights).names
+    gold = write_data(gold.parent, {"train": "images/train", "val": "images/val"}, list(names or ()))
     rule = SilverRule(confidence=0.1, iou=0.7, min_boxes=4, merge_iou=0.6)
     options = SilverOptions(rule=rule, image_size=320, device="cpu")
     found = make_silver(yolov5n_weights, gold, tmp_path / "out", options=options)
@@ -199,6 +203,40 @@ def test_the_same_on_real_pictures(livestock: Path, yolov5n_weights: Path, tmp_p
     assert all(len(each.candidates.boxes) <= 1000 for each in read_pictures(found.data.with_name(SILVER_PARQUET)))
 
 
+def test_weights_of_other_classes_are_refused(gold: Path, weights: Path, tmp_path: Path) -> None:
+    shutil.copytree(gold.parent, tmp_path / "gold")
+    data = write_data(tmp_path / "gold", {"train": "images/train", "val": "images/val"}, ["cow", "pig"])
+    with pytest.raises(InputError, match=r"weights\.pt: the weights have the classes .*disc.* and .* has .*cow"):
+        make_silver(weights, data, tmp_path / "out", options=OPTIONS)
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_whose_label_is_broken_do_not_come_back_as_new_ones(gold: Path, weights: Path, tmp_path: Path) -> None:
+    folder, more = tmp_path / "gold", tmp_path / "more"
+    shutil.copytree(gold.parent, folder)
+    data = write_data(folder, {"train": "images/train", "val": "images/val"}, ["disc", "square"])
+    more.mkdir()
+    for split, name in (("val", "v000"), ("train", "002")):
+        (folder / "labels" / split / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1 0.9\n")
+        shutil.copy(folder / "images" / split / f"{name}.png", more / f"frame_{name}.png")
+    noise(more / "new.png", 5)
+    found = rows(make_silver(weights, data, tmp_path / "out", more, OPTIONS))
+    assert found["frame_v000.png"]["verdict"].startswith("looks like val or test: the same picture as val/")
+    assert found["frame_002.png"]["verdict"].endswith("it is train/002.png, whose label cannot be used")
+    assert found["images/train/new.png"]["verdict"] == "taken"
+
+
+def test_weights_of_a_silver_set_have_seen_the_val_of_its_gold_set(gold: Path, weights: Path, tmp_path: Path) -> None:
+    made = make_silver(weights, gold, tmp_path / "silver", options=OPTIONS).data
+    for trained, other in ((made, gold), (gold, made)):
+        for split, seen in (("full", True), ("train", False)):
+            place = tmp_path / f"{trained.parent.name}-{split}"
+            place.mkdir()
+            shutil.copy(weights, place / "weights.pt")
+            (place / "train.yaml").write_text(yaml.safe_dump({"data": str(trained), "train_split": split}))
+            assert (has_seen(place / "weights.pt", read_data_yaml(other), "val") is not None) == seen
+
+
 def test_without_a_source_gold_train_is_predicted(gold: Path, weights: Path, tmp_path: Path) -> None:
     found = make_silver(weights, gold, tmp_path / "out", options=OPTIONS)
     assert found.counts()["offered"] == 8
@@ -209,7 +247,7 @@ def test_without_a_source_gold_train_is_predicted(gold: Path, weights: Path, tmp
 def test_few_boxes_leave_new_pictures_out_and_gold_as_it_is(
     gold: Path, source: Path, weights: Path, tmp_path: Path
 ) -> None:
-    options = SilverOptions(rule=SilverRule(confidence=0.002, min_boxes=301), floor=0.002, image_size=64, device="cpu")
+    options = SilverOptions(rule=SilverRule(confidence=0.999), floor=0.002, image_size=64, device="cpu")
     found = make_silver(weights, gold, tmp_path / "out", source, options)
     assert sum(found.added.values()) == 0
     assert found.counts()["without_few"] == 4

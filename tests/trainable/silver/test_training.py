@@ -20,12 +20,14 @@ from tests.trainable.silver.sets import RULE, noise, untrained
 from trainable.augmented import AugmentedBatches
 from trainable.dataset import DataStore, YoloDataset
 from trainable.device_bank import device_bank
+from trainable.failures import SHARED, kind_of
 from trainable.hyp import Hyp
 from trainable.image_bank import ImagePolicy
 from trainable.loop import EpochLoop
 from trainable.parts import set_up
 from trainable.preflight import preflight
 from trainable.settings import SILVER, TrainSettings
+from trainable.silver.file import read_about, read_pictures, writing
 from trainable.silver.run import SilverOptions, make_silver
 from trainable.silver.training import labels_by_name, silver_images
 
@@ -255,3 +257,23 @@ def test_what_a_training_changes() -> None:
     made = settings(Path("d"), silver_iou=0.7, silver_min_boxes=4)
     assert made.silver == {"iou": 0.7, "min_boxes": 4}
     assert dataclasses.asdict(TrainSettings.from_mapping(made.as_dict())) == made.as_dict()
+
+
+def test_candidates_of_another_data_set_are_refused(silver_set: Path, tmp_path: Path) -> None:
+    shutil.copytree(silver_set.parent, tmp_path / "set")
+    with writing(tmp_path / "set" / "silver.parquet", {"weights_sha256": "of others"}):
+        pass
+    with pytest.raises(InputError, match=r"silver_iou is set and there is no .*silver\.parquet"):
+        preflight(settings(tmp_path / "set" / "data.yaml", silver_iou=0.5), Hyp())
+
+
+def test_thresholds_that_leave_no_label_are_the_fault_of_their_trial_alone(silver_set: Path, tmp_path: Path) -> None:
+    shutil.copytree(silver_set.parent, tmp_path / "set")
+    file = tmp_path / "set" / "silver.parquet"
+    about, pictures = read_about(file), list(read_pictures(file))
+    with writing(file, about or {}) as writer:
+        for picture in pictures:
+            writer.add(picture._replace(labels=picture.labels[:0]))
+    with pytest.raises(InputError, match="with the silver thresholds min_boxes 300 no image has a label") as caught:
+        dataset(tmp_path / "set" / "data.yaml", DataStore(), silver_min_boxes=300)
+    assert kind_of(caught.value) not in SHARED
