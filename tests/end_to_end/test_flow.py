@@ -36,7 +36,7 @@ from tests.shapes import draw_shapes
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 STEPS = ("sweep", "confirm", "final", "score", "errors", "report")
 WORK = (
-    (sweep_step, "run_sweep"),
+    (sweep_step, "finish_sweep"),
     (confirm_step, "confirm"),
     (steps, "promote"),
     (steps, "score_test"),
