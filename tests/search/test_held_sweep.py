@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.usefixture
 OPTIONS = Options(trainable=QuadraticTrainable)
 
 
+@pytest.mark.exhaustive  # the flow does it on real trainings
 def test_it_is_begun_then_extended_then_left_alone(files: SweepFiles) -> None:
     assert sum(finish_sweep(files.config(trials=2), files.run, OPTIONS).states.values()) == 2
     assert sum(finish_sweep(files.config(trials=3), files.run, OPTIONS).states.values()) == 3
