@@ -140,8 +140,13 @@ class Space(FrozenModel):
             values.append(base)
         return tuple(dict.fromkeys(values))
 
-    def least(self, setting: str) -> float | None:
-        """Return the least number that a trial can have for a training setting; None where no parameter gives one."""
+    def least(self, setting: str, base: float | None = None) -> float | None:
+        """Return the least number that a trial can have for a training setting; None where nothing gives one.
+
+        Args:
+            setting: Its name.
+            base: Its value where no parameter sets it.
+        """
         setters = [parameter for name, parameter in self.parameters.items() if self.target(name) == setting]
         numbers = [
             number
@@ -149,6 +154,8 @@ class Space(FrozenModel):
             for number in (parameter.values() or (getattr(parameter, "low", None),))
             if isinstance(number, int | float)
         ]
+        if base is not None and all(parameter.when for parameter in setters):
+            numbers.append(base)
         return min(numbers, default=None)
 
     def split(self, params: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

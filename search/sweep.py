@@ -267,7 +267,7 @@ def check_machines(sweep: Sweep, options: Options) -> None:
 
 def _models(sweep: Sweep) -> list[TrainSettings]:
     """The settings of the sweep with every model and weights file that it can choose, and the least silver ones."""
-    least = {name: sweep.space.least(name) for name in SILVER}
+    least = {name: sweep.space.least(name, getattr(sweep.config.settings(), name)) for name in SILVER}
     silver: dict[str, Any] = {name: value for name, value in least.items() if value is not None}
     settings = dataclasses.replace(sweep.config.settings(), **silver)
     models, files = (sweep.space.possible(name, getattr(settings, name)) for name in ("model", "weights"))

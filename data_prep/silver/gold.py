@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.checks import MIN_IMAGE_SIDE
 from data_prep.dataset import DatasetYaml, label_path
 from data_prep.errors import InputError
 from data_prep.examine import Journal, examine_images
@@ -158,6 +159,8 @@ def _labels(data: DatasetYaml, path: Path, seen: Examination, store: RawStore) -
     """
     if seen.flaw is not None:
         raise ValueError(seen.flaw.detail)
+    if min(seen.width, seen.height) < MIN_IMAGE_SIDE:
+        raise ValueError(f"has {seen.width} x {seen.height} px, too few for YOLOv5")
     label = label_path(path)
     text = ""
     if os.path.lexists(label):

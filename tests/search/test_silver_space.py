@@ -68,6 +68,16 @@ def test_none_is_a_choice_that_leaves_it_to_the_data_set() -> None:
     assert made.least("silver_iou") == 0.5
 
 
+def test_the_least_counts_the_base_where_a_threshold_is_not_always_drawn() -> None:
+    optimizer = {"choices": ["SGD", "Adam"], "default": "SGD"}
+    threshold = {"low": 0.1, "high": 0.9, "default": 0.5}
+    always = space(optimizer=optimizer, silver_confidence=threshold)
+    sometimes = space(optimizer=optimizer, silver_confidence={**threshold, "when": {"optimizer": ["SGD"]}})
+    assert always.least("silver_confidence", 0.01) == 0.1
+    assert sometimes.least("silver_confidence", 0.01) == 0.01
+    assert sometimes.least("silver_confidence") == 0.1
+
+
 def test_the_shipped_space_starts_at_the_commands_defaults() -> None:
     made = load_space(ROOT / "configs" / "spaces" / "silver.yaml")
     assert set(made.parameters) == set(SILVER)

@@ -226,6 +226,15 @@ def test_pictures_whose_label_is_broken_do_not_come_back_as_new_ones(gold: Path,
     assert found["images/train/new.png"]["verdict"] == "taken"
 
 
+def test_gold_pictures_that_yolov5_cannot_use_are_left_out(gold: Path, weights: Path, tmp_path: Path) -> None:
+    shutil.copytree(gold.parent, tmp_path / "gold")
+    data = write_data(tmp_path / "gold", {"train": "images/train", "val": "images/val"}, ["disc", "square"])
+    noise(tmp_path / "gold" / "images" / "train" / "tiny.png", 7, (8, 8))
+    found = make_silver(weights, data, tmp_path / "out", options=OPTIONS)
+    assert [each.file for each in found.left_out] == ["images/train/tiny.png"]
+    assert not (tmp_path / "out" / "images" / "train" / "tiny.png").exists()
+
+
 def test_weights_of_a_silver_set_have_seen_the_val_of_its_gold_set(gold: Path, weights: Path, tmp_path: Path) -> None:
     made = make_silver(weights, gold, tmp_path / "silver", options=OPTIONS).data
     for trained, other in ((made, gold), (gold, made)):
