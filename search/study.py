@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +32,7 @@ from search.samplers.history import Index
 from search.samplers.keys import DRIVER_KEY
 from search.samplers.stages import Stage, held_up_by
 from search.schedulers.neighbours import Neighbours
+from search.told import told_values
 
 if TYPE_CHECKING:
     from search.goals.screen import Screen
@@ -274,10 +274,7 @@ class SweepStudy:
                 The kind of that reason.
         """
         trial = self.trial(number)
-        if state == TrialState.PRUNED:
-            reported = {**trial.intermediate_values, **self._told.get(number, {})}
-            value = reported[max(reported)] if reported else None
-        values = _told_values(value)
+        values = told_values(state, value, {**trial.intermediate_values, **self._told.get(number, {})})
         with self.together():
             if reason is not None:
                 self.note(number, FAILURE, reason)
@@ -301,8 +298,3 @@ class SweepStudy:
                 self._screen.mark(trial)
         stored = self._storage.store(trial._trial_id)  # noqa: SLF001
         return self.trial(self._storage.get_trial(stored).number)
-
-
-def _told_values(value: float | Sequence[float] | None) -> list[float] | None:
-    values = [value] if isinstance(value, int | float) else list(value or ())
-    return values if values and not any(map(math.isnan, values)) else None

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from search.compare.ledger import ComparisonLedger
 from search.compare.standing import ArmStanding, Standing
 from search.confirm.seed_ledger import Training
@@ -161,16 +159,3 @@ def failures(ledger: ComparisonLedger) -> tuple[str, ...]:
     """Why trainings were lost."""
     lost = [each for each in ledger.trainings if each.failure is not None]
     return tuple(f"{ledger.plan.name(each.trial)} was lost with seed {each.seed}: {each.failure}" for each in lost)
-
-
-def trainings_table(ledger: ComparisonLedger) -> pd.DataFrame:
-    """One row per training: ``arm``, ``seed``, ``value``, ``epochs``, ``seconds``, ``failure``, ``metrics_*``."""
-    fixed = ("seed", "value", "epochs", "seconds", "failure")
-    ordered = sorted(ledger.trainings, key=lambda each: (each.place, each.trial))
-    rows = [
-        {"arm": ledger.plan.name(each.trial)}
-        | {name: getattr(each, name) for name in fixed}
-        | {f"metrics_{name}": value for name, value in each.metrics.items()}
-        for each in ordered
-    ]
-    return pd.DataFrame(rows, columns=None if rows else ["arm", *fixed])

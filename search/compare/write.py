@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from search.compare.ledger import ComparisonLedger
-from search.compare.result import ComparisonResult, trainings_table
+from search.compare.result import ComparisonResult
 from search.compare.words import HEAD, cells, duration, number, settings, title, verdicts
+from search.confirm.result import trainings_table
 from search.paths import write_text
 from search.promotion.markdown import section, table, text
 
@@ -18,7 +19,7 @@ _INTERVALS = (
 def write_files(found: ComparisonResult, ledger: ComparisonLedger) -> None:
     """Write ``table.md`` and ``results.csv`` into the comparison's folder."""
     write_text(found.run_dir / TABLE, markdown(found))
-    write_text(found.run_dir / RESULTS, trainings_table(ledger).to_csv(index=False))
+    write_text(found.run_dir / RESULTS, trainings_table(ledger, "arm", ledger.plan.name).to_csv(index=False))
 
 
 def markdown(found: ComparisonResult) -> str:

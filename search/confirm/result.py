@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from search import checkpoints
 from search.confirm.ledger import FOLDER, JSON, Ledger
 from search.confirm.plan import TRAIN
 from search.confirm.ranks import RankCorrelation, rung_to_final, sweep_to_confirmed
+from search.confirm.seed_ledger import AnyLedger
 from search.confirm.undecided import Undecided
 from search.confirm.verdict import Decision, Verdict
 from search.paths import write_text
@@ -204,15 +205,26 @@ def read_confirmation(run_dir: Path, study: optuna.Study, swept_on: str) -> Conf
     return None if ledger is None or not ledger.is_over() else confirmation(ledger, study, run_dir, swept_on)
 
 
-def trainings_table(ledger: Ledger) -> pd.DataFrame:
-    """One row per training: ``trial``, ``seed``, ``value``, ``epochs``, ``seconds``, ``failure``, ``metrics_*``."""
-    fixed = ("trial", "seed", "value", "epochs", "seconds", "failure")
+def trainings_table(ledger: AnyLedger, column: str = "trial", name: Callable[[int], object] = int) -> pd.DataFrame:
+    """One row per training: ``trial``, ``seed``, ``value``, ``epochs``, ``seconds``, ``failure``, ``metrics_*``.
+
+    Args:
+        ledger:
+            The trainings.
+        column:
+            What the first column is called.
+        name:
+            What stands in it, by the number of the trial.
+    """
+    fixed = ("seed", "value", "epochs", "seconds", "failure")
     ordered = sorted(ledger.trainings, key=lambda each: (each.place, ledger.plan.trials.index(each.trial)))
     rows = [
-        {name: getattr(each, name) for name in fixed} | {f"metrics_{name}": v for name, v in each.metrics.items()}
+        {column: name(each.trial)}
+        | {key: getattr(each, key) for key in fixed}
+        | {f"metrics_{key}": value for key, value in each.metrics.items()}
         for each in ordered
     ]
-    return pd.DataFrame(rows, columns=None if rows else list(fixed))
+    return pd.DataFrame(rows, columns=None if rows else [column, *fixed])
 
 
 def _outcome(ledger: Ledger, decision: Decision | None) -> tuple[Verdict, int | None, int]:

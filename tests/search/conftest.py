@@ -145,3 +145,13 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return Outcome(int(ended.value.code or 0), printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test fail that starts Ray."""
+
+    def refuse(address: str | None) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("search.runtime.ray_runtime", refuse)

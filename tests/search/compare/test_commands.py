@@ -18,15 +18,7 @@ from tests.search.conftest import SweepFiles
 
 TUNE: dict[str, Any] = {"space": "space.yaml", "trials": 2}
 GOALS = [{"metric": "map50", "mode": "max"}, {"metric": "gflops", "mode": "min"}]
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(autouse=True)
-def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(address: str | None) -> None:
-        raise AssertionError("Ray was started")
-
-    monkeypatch.setattr("search.runtime.ray_runtime", refuse)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("without_ray")]
 
 
 def compared(files: SweepFiles, means: dict[int, float | None], noise: float = 1e-4, **changes: Any) -> Path:

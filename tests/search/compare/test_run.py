@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 from typing import Any
 
 import pandas as pd
@@ -17,6 +16,7 @@ from search.compare.run import compare
 from search.compare.standing import Standing
 from search.drivers import driver
 from search.options import Options
+from tests.search.command_line import Trip
 from tests.search.compare.comparisons import EPOCHS, comparison
 from tests.search.confirm.noisy_trainable import NoisyTrainable
 from tests.search.conftest import SweepFiles
@@ -121,18 +121,6 @@ def test_each_arm_is_tuned_by_a_sweep_of_its_own_from_its_own_values(files: Swee
     before = files.epochs()
     run(files, arms=arms, tune=tune)
     assert files.epochs() == before
-
-
-class Trip(io.StringIO):
-    """A terminal at which the user presses Ctrl-C once a training is amid its epochs."""
-
-    pressed = False
-
-    def write(self, text: str) -> int:
-        if "epoch 2/" in text and not self.pressed:
-            self.pressed = True
-            signal.raise_signal(signal.SIGINT)
-        return super().write(text)
 
 
 @pytest.mark.exhaustive

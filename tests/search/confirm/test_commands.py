@@ -14,15 +14,7 @@ from tests.search.confirm.sweeps import swept
 from tests.search.confirm.test_ledger import train
 from tests.search.conftest import SweepFiles
 
-pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(autouse=True)
-def _without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(address: str | None) -> None:
-        raise AssertionError("Ray was started")
-
-    monkeypatch.setattr("search.runtime.ray_runtime", refuse)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("without_ray")]
 
 
 def confirmed(files: SweepFiles, means: dict[int, float | None], noise: float = 1e-4, **asked: Any) -> SweepFiles:

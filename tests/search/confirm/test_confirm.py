@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from search.confirm.run import confirm
 from search.confirm.verdict import Verdict
 from search.drivers import driver
 from search.options import Options
+from tests.search.command_line import Trip
 from tests.search.confirm.noisy_trainable import NoisyTrainable
 from tests.search.confirm.sweeps import EPOCHS, narrow, swept
 from tests.search.conftest import SweepFiles
@@ -163,18 +163,6 @@ def test_a_metric_that_is_not_reported_ends_it_at_once(files: SweepFiles) -> Non
     swept(files, [0.5, 0.9], trials=2)
     with pytest.raises(InputError, match="metric: a trial reports no `map75`: choose one of"):
         run(files, metric="map75")
-
-
-class Trip(io.StringIO):
-    """A terminal at which the user presses Ctrl-C once a training is amid its epochs."""
-
-    pressed = False
-
-    def write(self, text: str) -> int:
-        if "epoch 2/" in text and not self.pressed:
-            self.pressed = True
-            signal.raise_signal(signal.SIGINT)
-        return super().write(text)
 
 
 def test_ctrl_c_winds_down_and_the_same_command_goes_on(files: SweepFiles) -> None:
